@@ -1,0 +1,1 @@
+"""How a rig's controls must move to say what an expression says."""

@@ -1,0 +1,1 @@
+"""How frames reach an engine or an editor: senders and take writers."""

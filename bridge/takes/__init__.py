@@ -1,0 +1,1 @@
+"""Take files: readers and writers."""

@@ -1,0 +1,1 @@
+"""What a face expresses: sources of frames and readers that turn them into expressions."""

@@ -1,0 +1,9 @@
+"""Errors a person can act on."""
+
+
+class SourceError(ValueError):
+    """An input cannot be opened or read; the message is one line and says what to do."""
+
+
+class ReaderError(RuntimeError):
+    """A face reader cannot run; the message is one line and says what to do."""

@@ -1,0 +1,1 @@
+"""What an avatar is: controls, meshes, conventions, file readers, registration, reference renders."""

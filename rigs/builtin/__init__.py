@@ -1,0 +1,1 @@
+"""The rigs that ship with FreeAvatar and the code that models them."""

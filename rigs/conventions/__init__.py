@@ -1,0 +1,1 @@
+"""Names of facial controls in the conventions studios use, and how they map to ARKit's 52."""

@@ -1,0 +1,5 @@
+"""Errors a person can act on."""
+
+
+class RigError(ValueError):
+    """A rig, rig file or rig name is unusable; the message is one line and says what to do."""

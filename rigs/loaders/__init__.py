@@ -1,0 +1,1 @@
+"""Readers of rig files: glTF/GLB, VRM and folders of OBJ shapes."""

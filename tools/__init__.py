@@ -1,0 +1,1 @@
+"""The freeavatar command: one file per verb."""
