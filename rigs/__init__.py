@@ -1,1 +1,1 @@
-"""What an avatar is: controls, meshes, conventions, file readers, registration, reference renders."""
+"""What an avatar is: controls, meshes, conventions, file readers, registration, renders."""

@@ -135,7 +135,7 @@ class Anchors:
 
 @dataclass(frozen=True, kw_only=True)
 class Rig:
-    """An avatar: what can be set on it and what that does. Built by readers, registry, generators."""
+    """An avatar: what can be set on it, what that does; built by readers and generators."""
 
     name: str
     controls: tuple[Control, ...]
