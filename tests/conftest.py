@@ -24,3 +24,14 @@ def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything should be present (continuous integration) a skipped test is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("FREEAVATAR_NO_SKIPS") and SHARED.is_dir() and reporter:
+        skipped = reporter.stats.get("skipped", [])
+        if skipped and session.exitstatus == pytest.ExitCode.OK:
+            reporter.write_line(f"{len(skipped)} skipped although ../shared/data is there")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
