@@ -1,0 +1,134 @@
+"""Where a performance goes: which takes, targets and preview each rig writes, opened and closed."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from freeavatar.bridge.sink import BridgeError, Sink
+from freeavatar.bridge.takes import open_take
+from freeavatar.bridge.targets import open_target
+from freeavatar.rigs.spec import Rig, RigFrame
+
+log = logging.getLogger(__name__)
+
+
+def take_path(pattern: Path, rig: Rig, *, several: bool) -> Path:
+    """File of one rig's take.
+
+    Args:
+        pattern: as typed; ``{rig}`` in its name stands for the rig's name.
+        rig: whose take it is.
+        several: with several rigs and no ``{rig}``, the name is appended: take.csv becomes
+            take_toon.csv.
+    """
+    if "{rig}" in pattern.name:
+        return pattern.with_name(pattern.name.replace("{rig}", rig.name))
+    return pattern.with_stem(f"{pattern.stem}_{rig.name}") if several else pattern
+
+
+def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path, Rig]]:
+    """Every take file to write, each with its rig.
+
+    Rigs without a mesh are left out of GLB takes where another rig has one.
+
+    Raises:
+        BridgeError: two takes would be the same file, a folder is missing, or no rig can be
+            written in a format asked for.
+    """
+    planned: list[tuple[Path, Rig]] = []
+    for pattern in patterns:
+        able = [r for r in rigs if r.mesh is not None or pattern.suffix.lower() != ".glb"]
+        if not able:
+            raise BridgeError(
+                f"{pattern}: a GLB take needs a rig with a mesh and {rigs[0].name} has none; "
+                f"choose another --rig or write a .csv or .jsonl take"
+            )
+        for left_out in (r for r in rigs if r not in able):
+            log.warning("%s: no GLB for %s, which has no mesh", pattern, left_out.name)
+        planned += [(take_path(pattern, rig, several=len(rigs) > 1), rig) for rig in able]
+    paths = [path.resolve() for path, _ in planned]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise BridgeError(f"two takes would write {path.name}: put {{rig}} in the name")
+        if not path.parent.is_dir():
+            raise BridgeError(f"{path.parent}: no such folder for the take {path.name}")
+    return planned
+
+
+@dataclass
+class Outlet:
+    """One sink of one rig, kept going or given up on its own."""
+
+    label: str
+    rig: str
+    sink: Sink
+    is_take: bool
+    path: Path | None = None
+    error: str = ""
+    """Why it was given up; empty while it works."""
+    frames: int = 0
+
+
+@dataclass
+class Outlets:
+    """All sinks of a run. A sink that fails is given up; the others go on."""
+
+    all: list[Outlet] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls,
+        rigs: Sequence[Rig],
+        takes: Sequence[tuple[Path, Rig]],
+        targets: Sequence[str],
+        *,
+        rate: float,
+        subject: str,
+        timecode: str,
+    ) -> "Outlets":
+        """Open every take and target, or none.
+
+        Raises:
+            BridgeError: one cannot be opened; those opened before are discarded.
+        """
+        outlets = cls()
+        try:
+            for path, rig in takes:
+                sink = open_take(path, rig, rate=rate, subject=subject, timecode=timecode)
+                outlets.all.append(Outlet(str(path), rig.name, sink, is_take=True, path=path))
+            for url in targets:
+                for rig in rigs:
+                    sink = open_target(url, rig, rate=rate)
+                    outlets.all.append(Outlet(url, rig.name, sink, is_take=False))
+        except BaseException:
+            outlets.discard()
+            raise
+        return outlets
+
+    def send(self, rig: str, frame: RigFrame) -> None:
+        """Give one frame to every sink of a rig that still works."""
+        for outlet in self.all:
+            if outlet.rig != rig or outlet.error:
+                continue
+            try:
+                outlet.sink.send(frame)
+                outlet.frames += 1
+            except (BridgeError, OSError) as error:
+                outlet.error = str(error)
+                log.error("%s: given up, the rest goes on: %s", outlet.label, error)
+
+    def close(self) -> None:
+        """Finish every take and tell every receiver; failures are kept in `Outlet.error`."""
+        for outlet in self.all:
+            try:
+                outlet.sink.close()
+            except (BridgeError, OSError) as error:
+                outlet.error = outlet.error or str(error)
+                log.error("%s: %s", outlet.label, error)
+
+    def discard(self) -> None:
+        """Close targets and remove takes that hold nothing worth keeping."""
+        for outlet in self.all:
+            discard = getattr(outlet.sink, "discard", outlet.sink.close)
+            discard()
