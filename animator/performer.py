@@ -1,0 +1,188 @@
+"""The whole way from what a reader saw to the frames of one rig.
+
+Calibration, then the solver, then presence (hold and ease while the face is lost), smoothing, the
+studio's gains, mouthClose no larger than jawOpen, and the controls' own limits.
+
+Head and eyes: the head's rotation and the gaze pass through as joint rotations. On a rig with eye
+joints the eyes turn *and* its eyeLook controls follow, which then move the lids alone; on a rig
+without eye joints the eyeLook controls carry the gaze.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeavatar.foundation.expression import BLENDSHAPES, Expression
+from freeavatar.rigs.errors import RigError
+from freeavatar.rigs.rotation import angles_from_matrix, matrix_from_angles
+from freeavatar.rigs.spec import Rig, RigFrame, Take
+
+from .calibration import AutomaticNeutral, Neutral
+from .gains import gains_for, read_gains
+from .naming import SHAPE_INDEX, name_map
+from .presence import Presence
+from .smoothing import OneEuro, angle_filter, value_filter
+from .solver import ExpressionSolver
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerformerOptions:
+    """How expressions become frames."""
+
+    smooth: float = 0.5
+    """One-Euro strength 0..1; 0 is off. A still channel's cutoff is ``4 · (1/8)^smooth`` Hz."""
+    neutral: Neutral | None = None
+    """A measured resting face (`calibration.measure_neutral`)."""
+    automatic_neutral: bool = True
+    """Estimate the resting face on the way, where none was measured."""
+    gain_file: Path | None = None
+    """Per-control corrections, see `freeavatar.animator.gains`."""
+    use_names: bool = True
+    """False drives the rig by what its controls do, whatever they are called."""
+
+
+FINISHED_TAKE = PerformerOptions(smooth=0.0, automatic_neutral=False)
+"""Options for a take that was recorded and cleaned elsewhere: its curves are taken as they are."""
+
+
+class Performer:
+    """Performs expressions on one rig; stateful, fed in order of time.
+
+    Args:
+        rig: to be driven.
+        options: see `PerformerOptions`.
+
+    Raises:
+        RigError: nothing says what the rig's controls do, or the gain file does not fit it.
+        ValueError: the smoothing strength is outside 0..1.
+    """
+
+    def __init__(self, rig: Rig, options: PerformerOptions | None = None) -> None:
+        self.rig = rig
+        self.options = options or PerformerOptions()
+        self._solver = ExpressionSolver(rig, use_names=self.options.use_names)
+        self._neutral = rig.neutral.astype(np.float64)
+        self._minimum = np.array([c.minimum for c in rig.controls], np.float64)
+        self._maximum = np.array([c.maximum for c in rig.controls], np.float64)
+        self._range = np.maximum(self._maximum - self._minimum, 1e-6)
+        self._closing = _closing_pairs(rig)
+        self._rest = AutomaticNeutral()
+        self._presence = Presence(np.concatenate([self._neutral, np.zeros(9)]))
+        self._filters = _filters(rig, self.options.smooth)
+        path = self.options.gain_file
+        self._gains = gains_for(rig, read_gains(path), path) if path else None
+
+    def perform(self, expression: Expression) -> RigFrame:
+        """The rig's frame for the next expression."""
+        count = len(self._neutral)
+        seen = np.zeros(count + 9)
+        if expression.found:
+            seen = self._solve(expression)
+        shown = self._presence.update(seen, expression.found, expression.time)
+        values, angles = shown[:count], shown[count:]
+        if self._filters is not None:
+            share = (values - self._minimum) / self._range
+            share = self._filters[0].filter(share, expression.time)
+            values = self._minimum + share * self._range
+            angles = self._filters[1].filter(angles, expression.time)
+        return RigFrame(
+            index=expression.index,
+            time=expression.time,
+            values=self._finish(values),
+            found=expression.found,
+            head=angles[:3].astype(np.float32),
+            eyes=angles[3:].reshape(2, 3).astype(np.float32),
+        )
+
+    def reset(self) -> None:
+        """Forget the actor and the past, as before the first frame."""
+        self._rest.reset()
+        self._presence.reset()
+        for part in self._filters or ():
+            part.reset()
+
+    def _solve(self, expression: Expression) -> NDArray[np.float64]:
+        """(K + 9,) control values, then head and eye angles, of a frame with a face."""
+        rest = self.options.neutral
+        if rest is None and self.options.automatic_neutral:
+            rest = self._rest.update(expression.blendshapes, expression.time)
+        rest = rest or Neutral()
+        values = self._solver.solve(rest.subtract(expression.blendshapes))
+        head = angles_from_matrix(rest.straighten(expression.head))
+        eyes = np.asarray(expression.eyes, np.float64) - rest.eyes
+        return np.concatenate([values, head, eyes.ravel()])
+
+    def _finish(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        if self._gains is not None:
+            values = self._gains.apply(values, self._neutral)
+        values = np.clip(values, self._minimum, self._maximum)
+        for closing, opening in self._closing:
+            values[closing] = min(values[closing], values[opening])
+        return values.astype(np.float32)
+
+
+def expressions_from_take(take: Take) -> Iterator[Expression]:
+    """Read a recorded ARKit take (Live Link Face CSV) as if a reader had seen it.
+
+    Perform it with `FINISHED_TAKE`, unless the recording is raw.
+
+    Args:
+        take: whose names are ARKit's, in any spelling the conventions know.
+
+    Yields:
+        One expression per frame: the 52 values, head rotation and gaze.
+
+    Raises:
+        RigError: no name of the take is an ARKit name.
+    """
+    columns = _arkit_columns(take.names)
+    if not columns:
+        raise RigError(
+            "the take has no ARKit columns (jawOpen, eyeBlinkLeft, ...): nothing to drive"
+        )
+    for frame in take.frames:
+        shapes = np.zeros(len(BLENDSHAPES), np.float32)
+        for shape, sources in columns.items():
+            shapes[shape] = float(np.mean(frame.values[sources]))
+        yield Expression(
+            index=frame.index,
+            time=frame.time,
+            found=frame.found,
+            blendshapes=np.clip(shapes, 0.0, 1.0),
+            head=matrix_from_angles(frame.head),
+            eyes=frame.eyes,
+            confidence=float(frame.found),
+        )
+
+
+def _arkit_columns(names: tuple[str, ...]) -> Mapping[int, list[int]]:
+    """Columns of a take that carry each ARKit shape (two where a rig splits a shape by side)."""
+    from freeavatar.rigs.conventions import describe_controls
+
+    known = name_map(Rig(name="take", controls=describe_controls(names)))
+    columns: dict[int, list[int]] = {}
+    for column, shape in zip(known.direct, known.shapes, strict=True):
+        columns.setdefault(int(shape), []).append(int(column))
+    return columns
+
+
+def _filters(rig: Rig, strength: float) -> tuple[OneEuro, OneEuro] | None:
+    """Filters of the controls and of the nine head and eye angles; None when off."""
+    quick = np.array([c.region in ("eyes", "gaze") for c in rig.controls], bool)
+    if strength == 0.0:
+        return None
+    return value_filter(quick, strength), angle_filter(9, strength)
+
+
+def _closing_pairs(rig: Rig) -> list[tuple[int, int]]:
+    """(mouthClose, jawOpen) of a rig that has both: lips only close as far as the jaw is open."""
+    known = name_map(rig)
+    where: dict[int, int] = {}
+    for control, shape in zip(known.direct, known.shapes, strict=True):
+        where[int(shape)] = int(control)
+    closing = where.get(SHAPE_INDEX["mouthClose"])
+    opening = where.get(SHAPE_INDEX["jawOpen"])
+    return [] if closing is None or opening is None else [(closing, opening)]
