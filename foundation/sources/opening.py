@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from freeavatar.foundation.errors import SourceError
+
 from .source import Source
 
 

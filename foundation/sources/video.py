@@ -4,18 +4,18 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from freeavatar.foundation.errors import SourceError
 from freeavatar.foundation.expression import Frame
+
 from .clock import Clock
 from .pictures import LARGEST_PICTURE, over_backdrop
 
@@ -54,6 +54,7 @@ class VideoSource:
         with _opened(path) as container:
             stream = _video_stream(container, path)
             self.rate = _nominal_rate(stream)
+            self._pixel = _pixel_shape(stream)
             self.audio: Path | None = path if container.streams.audio else None
             self.timecode = _timecode(container)
             self._length = _length(container, stream)
@@ -67,10 +68,10 @@ class VideoSource:
         self.damaged = 0
         index = 0
         time = self._start
-        for time, picture in self._from_start():
+        for time, frame in self._from_start():
             if self._end is not None and time >= self._end - 1e-6:
                 break
-            yield Frame(picture=_upright(picture), index=index, time=time)
+            yield Frame(picture=_upright(frame, self._pixel), index=index, time=time)
             index += 1
         else:
             self._tell_losses(time)
@@ -141,7 +142,7 @@ class VideoSource:
 
     def _first_size(self) -> tuple[int, int]:
         for _, frame in self._timed(seek=None):
-            height, width = _upright(frame).shape[:2]
+            height, width = _upright(frame, self._pixel).shape[:2]
             return width, height
         raise SourceError(f"{self._path} holds a video stream, but no frame of it can be decoded")
 
@@ -237,17 +238,22 @@ def _timecode(container: InputContainer) -> str:
     return next((place["timecode"] for place in places if place.get("timecode")), "")
 
 
-def _upright(frame: VideoFrame) -> NDArray[np.uint8]:
+def _pixel_shape(stream: VideoStream) -> float:
+    """Width of a pixel over its height; 1 where the file states nothing believable."""
+    shape = float(stream.sample_aspect_ratio or 1)
+    return shape if 0.25 <= shape <= 4 else 1.0
+
+
+def _upright(frame: VideoFrame, pixel: float) -> NDArray[np.uint8]:
     """A decoded frame as (H, W, 3) RGB with square pixels, turned as its display matrix says."""
     transparent = any(component.is_alpha for component in frame.format.components)
     form = "rgba" if transparent else "rgb24"
-    picture = np.asarray(frame.to_ndarray(format=form), np.uint8)
+    width = max(round(frame.width * pixel), 1)
+    picture = np.asarray(frame.to_ndarray(format=form, width=width), np.uint8)
     if transparent:
         picture = over_backdrop(picture)
-    for data in frame.side_data:
-        if data.type == SideDataType.DISPLAYMATRIX:
-            return turned(picture, np.frombuffer(bytes(data), np.int32))
-    return picture
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    return picture if matrix is None else turned(picture, np.frombuffer(bytes(matrix), np.int32))
 
 
 def turned(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
