@@ -1,0 +1,280 @@
+"""freeavatar drive: from a performance to takes, streams and a preview."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .inputs import Input, is_take, open_input
+
+if TYPE_CHECKING:
+    from freeavatar.animator.performer import Performer, PerformerOptions
+    from freeavatar.rigs.spec import Rig
+
+    from .performance import Result
+
+log = logging.getLogger(__name__)
+
+EPILOG = """\
+examples:
+  freeavatar drive clip.mp4 --rig mannequin --preview preview.mp4
+  freeavatar drive clip.mp4 --rig mannequin --rig toon --take take.csv --take take.glb
+  freeavatar drive clip.mp4 --take anna.csv                     for MetaHumans: ARKit curves
+  freeavatar drive 0 --rig hero --to osc://127.0.0.1:9000       webcam into an engine
+  freeavatar drive Slate_1_iPhone.csv --rig hero --take hero.glb   an iPhone take on your rig
+
+targets: osc://HOST:9000  vmc://HOST:39539  livelink://HOST:11111?subject=NAME
+takes:   .csv (Live Link Face)  .glb (rig and animation)  .jsonl (one object a frame)
+"""
+
+
+def add_verb(verbs: Any) -> None:
+    """Add ``drive`` to the command line."""
+    p = verbs.add_parser(
+        "drive",
+        help="perform a clip, webcam or iPhone take on one or more rigs",
+        description="Perform a video, image folder, webcam or Live Link Face take on rigs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "input", metavar="INPUT", help="video, image folder, webcam number, or Live Link Face .csv"
+    )
+    p.add_argument(
+        "--rig",
+        action="append",
+        metavar="NAME",
+        help="rig to drive, may be given several times; a name of `freeavatar rig list` or a rig "
+        "file (default: arkit, the 52 ARKit curves, head and eyes)",
+    )
+    out = p.add_argument_group("output")
+    out.add_argument(
+        "--take",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help=".csv, .glb or .jsonl; with several rigs {rig} stands for the rig's name, which is "
+        "appended where it is missing",
+    )
+    out.add_argument("--to", action="append", default=[], metavar="URL", help="stream live, below")
+    out.add_argument(
+        "--preview", type=Path, metavar="FILE.mp4", help="film of actor and rigs, with sound"
+    )
+    out.add_argument(
+        "--preview-size", type=int, default=384, metavar="PIXELS", help="panel (default 384)"
+    )
+    out.add_argument("--subject", default="", help="name of the actor in takes (default: input's)")
+    out.add_argument("--json", action="store_true", help="print a summary for scripts")
+    read = p.add_argument_group("reading the face")
+    read.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
+    read.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
+    read.add_argument("--start", type=float, metavar="SECONDS", help="leave out what is before")
+    read.add_argument("--end", type=float, metavar="SECONDS", help="leave out what is after")
+    read.add_argument(
+        "--face", type=int, metavar="N", help="the N-th face from the left (default: the largest)"
+    )
+    feel = p.add_argument_group("performance")
+    feel.add_argument(
+        "--smooth", type=_share, metavar="0..1", help="0 is off (default 0.5; a .csv input: 0)"
+    )
+    feel.add_argument(
+        "--neutral", type=_range, metavar="START-END", help="seconds in which the actor is neutral"
+    )
+    feel.add_argument("--gain", type=Path, metavar="FILE", help="gain of each control, TOML/JSON")
+    p.set_defaults(run=run)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _range(text: str) -> tuple[float, float]:
+    try:
+        start, end = (float(part) for part in text.split("-"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not START-END in seconds") from None
+    if not 0.0 <= start < end:
+        raise argparse.ArgumentTypeError(f"{text}: END must come after START")
+    return start, end
+
+
+def performer_options(args: argparse.Namespace) -> "PerformerOptions":
+    """What the command line says of smoothing, neutral and gains.
+
+    Raises:
+        SourceError: no face in the neutral range.
+    """
+    from freeavatar.animator.performer import FINISHED_TAKE, PerformerOptions
+
+    options = FINISHED_TAKE if is_take(args.input) else PerformerOptions()
+    if args.smooth is not None:
+        options = replace(options, smooth=args.smooth)
+    if args.gain is not None:
+        options = replace(options, gain_file=args.gain)
+    if args.neutral is not None:
+        options = replace(options, neutral=_measure_neutral(args))
+    return options
+
+
+def _measure_neutral(args: argparse.Namespace) -> Any:
+    """Read the neutral range first; a camera has no past, so its first seconds are used live."""
+    from freeavatar.animator.calibration import measure_neutral
+
+    from .performance import Timings
+
+    start, end = args.neutral
+    first = argparse.Namespace(**{**vars(args), "start": start or None, "end": end})
+    with open_input(first, Timings()) as opened:
+        return measure_neutral((e for _, e in opened.moments), start, end)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb; 0 when every output was written, 1 otherwise, 130 after an interruption."""
+    from freeavatar.foundation.errors import SourceError
+    from freeavatar.rigs import registry
+
+    from .outlets import Outlets, plan_takes
+    from .performance import Result
+
+    names = list(dict.fromkeys(args.rig or ["arkit"]))
+    rigs = [registry.load(name) for name in names]
+    takes = plan_takes(args.take, rigs)
+    performers = _performers(rigs, performer_options(args))
+    result = Result()
+    with open_input(args, result.timings) as opened:
+        print(opened.description, file=sys.stderr)
+        outlets = Outlets.open(
+            rigs,
+            takes,
+            args.to,
+            rate=opened.rate,
+            subject=args.subject or Path(args.input).stem,
+            timecode=opened.timecode,
+        )
+        preview = None
+        try:
+            preview = _open_preview(args, rigs, opened)
+            _perform(args, opened, performers, outlets, preview, result)
+        finally:
+            # Whatever happened, a face that was captured is kept; takes without one are not.
+            for output in filter(None, (outlets, preview)):
+                output.close() if result.found else output.discard()
+        if not result.found and not result.interrupted:
+            raise SourceError(
+                f"{args.input}: no face in {result.frames} frames; nothing was written. "
+                f"Is the actor in the picture, lit, and facing the camera?"
+            )
+    return _report(args, opened, outlets, result)
+
+
+def _performers(rigs: "Iterable[Rig]", options: "PerformerOptions") -> "list[Performer]":
+    from freeavatar.animator.performer import Performer
+
+    return [Performer(rig, options) for rig in rigs]
+
+
+def _open_preview(args: argparse.Namespace, rigs: "list[Rig]", opened: Input) -> Any:
+    if args.preview is None:
+        return None
+    from .preview import Preview
+
+    return Preview(
+        args.preview,
+        rigs,
+        rate=opened.rate,
+        size=args.preview_size,
+        actor=opened.pictures,
+        audio=opened.audio,
+        start=args.start,
+        end=args.end,
+    )
+
+
+def _perform(
+    args: argparse.Namespace,
+    opened: Input,
+    performers: "list[Performer]",
+    outlets: Any,
+    preview: Any,
+    result: "Result",
+) -> None:
+    """Run the loop under a progress bar; an input that breaks off ends the takes properly."""
+    from tqdm import tqdm
+
+    from freeavatar.foundation.errors import SourceError
+
+    from .performance import perform
+
+    with tqdm(total=opened.count, unit="frame", delay=1.0, disable=None) as bar:
+        try:
+            perform(
+                opened.moments,
+                performers,
+                outlets,
+                result=result,
+                stage=preview,
+                pace=bool(args.to) and not opened.live,
+                tick=lambda _: bar.update(),
+            )
+        except SourceError as error:
+            if not result.frames:
+                raise
+            result.error = str(error)
+        except KeyboardInterrupt:
+            result.interrupted = True
+
+
+def _report(args: argparse.Namespace, opened: Input, outlets: Any, result: "Result") -> int:
+    failed = [o for o in outlets.all if o.error]
+    written = [str(o.path) for o in outlets.all if o.is_take and not o.error]
+    if args.preview is not None:
+        written.append(str(args.preview))
+    fps = result.frames / result.seconds if result.seconds else 0.0
+    if args.json:
+        print(json.dumps(_summary(args, opened, outlets, result, written, fps)))
+    else:
+        print(
+            f"{result.frames} frames, a face in {result.found}, {fps:.1f} frames a second",
+            file=sys.stderr,
+        )
+        for path in written:
+            print(path)
+    if result.error:
+        print(f"freeavatar: the input ended early: {result.error}", file=sys.stderr)
+    if result.interrupted:
+        print("freeavatar: interrupted; what was captured is kept", file=sys.stderr)
+        return 130
+    return 1 if failed or result.error else 0
+
+
+def _summary(
+    args: argparse.Namespace,
+    opened: Input,
+    outlets: Any,
+    result: "Result",
+    written: list[str],
+    fps: float,
+) -> dict[str, Any]:
+    return {
+        "input": args.input,
+        "rate": opened.rate,
+        "frames": result.frames,
+        "found": result.found,
+        "seconds": round(result.seconds, 3),
+        "frames_per_second": round(fps, 2),
+        "stages": result.timings.table(),
+        "written": written,
+        "outputs": [
+            {"to": o.label, "rig": o.rig, "frames": o.frames, "error": o.error} for o in outlets.all
+        ],
+        "interrupted": result.interrupted,
+        "error": result.error,
+    }

@@ -1,0 +1,82 @@
+"""What INPUT on the command line means, opened: frames and expressions on one clock."""
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from freeavatar.foundation.expression import Expression, Frame
+
+    from .performance import Timings
+
+
+def is_take(text: str) -> bool:
+    """Whether INPUT is a recorded take of curves rather than pictures."""
+    return text.lower().endswith((".csv", ".csv.part"))
+
+
+@dataclass
+class Input:
+    """An opened input: what it is, how long, and its moments."""
+
+    description: str
+    rate: float
+    count: int | None
+    audio: Path | None
+    timecode: str
+    pictures: bool
+    live: bool
+    moments: "Iterator[tuple[Frame | None, Expression]]"
+
+
+@contextlib.contextmanager
+def open_input(args: argparse.Namespace, timings: "Timings") -> "Iterator[Input]":
+    """Open what INPUT names.
+
+    Raises:
+        SourceError, ReaderError, BridgeError, RigError: it cannot be read.
+    """
+    if is_take(args.input):
+        yield _open_take(args)
+        return
+    from freeavatar.foundation.readers import open_reader
+    from freeavatar.foundation.sources import open_source
+
+    from .performance import read_expressions
+
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(args.input, start=args.start, end=args.end))
+        reader = open_reader(args.reader, bundle=args.mediapipe_bundle, face=args.face)
+        stack.callback(reader.close)
+        yield Input(
+            description=source.description,
+            rate=source.rate,
+            count=source.count,
+            audio=source.audio,
+            timecode=source.timecode,
+            pictures=True,
+            live=source.count is None,
+            moments=read_expressions(iter(source), reader, timings),
+        )
+
+
+def _open_take(args: argparse.Namespace) -> Input:
+    from freeavatar.animator.performer import expressions_from_take
+    from freeavatar.bridge.takes import read_take
+
+    take = read_take(Path(args.input))
+    start, end = args.start or 0.0, args.end if args.end is not None else float("inf")
+    chosen = [e for e in expressions_from_take(take) if start <= e.time < end]
+    return Input(
+        description=f"{Path(args.input).name}: {len(take.frames)} frames, {take.rate:.4g} fps",
+        rate=take.rate,
+        count=len(chosen),
+        audio=None,
+        timecode=take.timecode,
+        pictures=False,
+        live=False,
+        moments=((None, replace(e, index=i)) for i, e in enumerate(chosen)),
+    )
