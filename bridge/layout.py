@@ -51,7 +51,7 @@ def arrange(labels: Sequence[str], panel: int, actor: tuple[int, int] | None) ->
         names, widths = ["actor", *names], [2 * round(panel * shape / 2), *widths]
     rows = _rows(widths, panel)
     width = max((_length(row) for row in rows), default=2)
-    cells = []
+    cells: list[Cell] = []
     for number, row in enumerate(rows):
         left = (width - _length(row)) // 2
         for wide in row:
@@ -64,7 +64,7 @@ def arrange(labels: Sequence[str], panel: int, actor: tuple[int, int] | None) ->
 
 
 def _rows(widths: Sequence[int], height: int) -> list[list[int]]:
-    """Break panels into rows, in order, nearest to 16:9 as a whole."""
+    """Break panels into rows, in order, nearest to 16:9 as a whole and to rows of equal length."""
     best: list[list[int]] = []
     cost = np.inf
     count = len(widths)
@@ -75,8 +75,10 @@ def _rows(widths: Sequence[int], height: int) -> list[list[int]]:
             if rows[-1] and _length([*rows[-1], wide]) > limit:
                 rows.append([])
             rows[-1].append(wide)
-        shape = max(_length(row) for row in rows) / (len(rows) * (height + GAP) - GAP)
-        off = abs(np.log(shape / (16 / 9)))
+        wides = [_length(row) for row in rows]
+        shape = max(wides) / (len(rows) * (height + GAP) - GAP)
+        ragged = 1 - min(wides) / max(wides)
+        off = abs(np.log(shape / (16 / 9))) + 0.7 * ragged
         if off < cost - 1e-9:
             best, cost = rows, off
     return best
