@@ -85,14 +85,14 @@ void main() {
     if (!gl_FrontFacing) n = -n;
     vec3 v = normalize(cam_pos - at);
 
-    vec3 key = normalize(vec3(-0.55, 0.62, 0.75));
+    vec3 key = normalize(vec3(-0.62, 0.70, 0.66));
     vec3 fill = normalize(vec3(0.85, 0.10, 0.60));
     vec3 rim_left = normalize(vec3(-0.75, 0.25, -0.65));
     vec3 rim_right = normalize(vec3(0.75, 0.35, -0.65));
 
-    vec3 light = mix(vec3(0.15, 0.14, 0.14), vec3(0.30, 0.32, 0.36), 0.5 + 0.5 * n.y);
-    light += vec3(0.86, 0.81, 0.75) * soft(n, key, 0.35);
-    light += vec3(0.17, 0.20, 0.24) * soft(n, fill, 0.5);
+    vec3 light = mix(vec3(0.09, 0.085, 0.085), vec3(0.20, 0.21, 0.235), 0.5 + 0.5 * n.y);
+    light += vec3(0.76, 0.72, 0.665) * soft(n, key, 0.25);
+    light += vec3(0.13, 0.15, 0.18) * soft(n, fill, 0.5);
     vec3 colour = base.rgb * light * (1.0 - 0.7 * material.metallic_factor);
 
     float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);
