@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import ReaderError
 from .expression import BLENDSHAPES, FloatArray
+from .mediapipe_pose import Window, pose_in_picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,13 @@ class FoundFace:
     """One face as MediaPipe reports it."""
 
     landmarks: FloatArray
-    """(478, 2) pixels of the picture given, x right, y down."""
+    """(478, 2) pixels of the whole picture, x right, y down."""
     blendshapes: FloatArray
     """(52,) in the order of `BLENDSHAPES`; tongueOut, which MediaPipe lacks, is 0."""
-    transform: NDArray[np.float64]
-    """(4, 4) canonical face to camera, centimetres, y up, z toward the camera."""
+    head: NDArray[np.float64]
+    """(3, 3) rotation as in `Expression`."""
+    translation: FloatArray
+    """(3,) metres, as in `Expression`."""
 
     @property
     def box(self) -> FloatArray:
@@ -53,40 +56,49 @@ class Landmarker:
         self._clock = -1
         with _quiet():
             self._task = _create(bundle, max_faces, video, expressions)
-        # MediaPipe's own clean-up at interpreter exit comes too late and prints a traceback.
         self._release = weakref.finalize(self, _shut, self._task)
 
-    def find(self, picture: NDArray[np.uint8], time: float = 0.0) -> list[FoundFace]:
+    def find(
+        self, picture: NDArray[np.uint8], time: float = 0.0, window: Window | None = None
+    ) -> list[FoundFace]:
         """The faces of one picture.
 
         Args:
             picture: (H, W, 3) RGB.
             time: seconds; used when tracking, where a time that does not advance is nudged on.
+            window: look only at this part of the picture.
 
         Returns:
-            Faces in MediaPipe's order, maybe none.
+            Faces in MediaPipe's order, maybe none; always in pixels of the whole picture.
         """
+        height, width = picture.shape[:2]
+        left, top, wide, high = window = window or (0, 0, width, height)
+        result = self._detect(picture[top : top + high, left : left + wide], time)
+        return _faces(result, window, (width, height))
+
+    def forget(self, time: float = 0.0) -> None:
+        """Make a tracking landmarker start afresh.
+
+        A black picture ends all tracks in a few milliseconds; a new landmarker takes longer. A test
+        holds that the next result equals that of a new one.
+        """
+        if self._video:
+            self._detect(np.zeros((64, 64, 3), np.uint8), time)
+
+    def _detect(self, picture: NDArray[np.uint8], time: float) -> Any:
         import mediapipe
 
         image = mediapipe.Image(
             image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture)
         )
-        if self._video:
-            self._clock = max(self._clock + 1, round(time * 1000))
-            result = self._task.detect_for_video(image, self._clock)
-        else:
-            result = self._task.detect(image)
-        return _faces(result, picture.shape[1], picture.shape[0])
+        if not self._video:
+            return self._task.detect(image)
+        self._clock = max(self._clock + 1, round(time * 1000))
+        return self._task.detect_for_video(image, self._clock)
 
     def close(self) -> None:
         """Release the model; further calls are harmless."""
         self._release()
-
-
-def area(face: FoundFace) -> float:
-    """Area of the face's box, square pixels."""
-    left, top, right, bottom = face.box
-    return float((right - left) * (bottom - top))
 
 
 def _create(bundle: Path, max_faces: int, video: bool, expressions: bool) -> Any:
@@ -115,21 +127,33 @@ def _create(bundle: Path, max_faces: int, video: bool, expressions: bool) -> Any
 
 def _shut(task: Any) -> None:
     with _quiet():
-        task.close()
+        try:
+            task.close()
+        except RuntimeError:
+            # At interpreter exit MediaPipe's thread is gone already and the process frees the
+            # model; without its handle the task's own clean-up prints no traceback.
+            task._handle = None
 
 
-def _faces(result: Any, width: int, height: int) -> list[FoundFace]:
+def _faces(result: Any, window: Window, size: tuple[int, int]) -> list[FoundFace]:
+    left, top, width, height = window
     faces = []
     for i, points in enumerate(result.face_landmarks):
+        curves = np.zeros(len(BLENDSHAPES), np.float32)
+        head: NDArray[np.float64] = np.eye(3)
+        translation = np.zeros(3, np.float32)
+        if result.face_blendshapes:
+            curves = _curves(result.face_blendshapes[i])
+        if result.facial_transformation_matrixes:
+            transform = np.asarray(result.facial_transformation_matrixes[i], np.float64)
+            head, translation = pose_in_picture(transform, window, size)
+        pixels = [(left + p.x * width, top + p.y * height) for p in points]
         faces.append(
             FoundFace(
-                landmarks=np.array([(p.x * width, p.y * height) for p in points], np.float32),
-                blendshapes=_curves(result.face_blendshapes[i])
-                if result.face_blendshapes
-                else np.zeros(len(BLENDSHAPES), np.float32),
-                transform=np.asarray(result.facial_transformation_matrixes[i], np.float64)
-                if result.facial_transformation_matrixes
-                else np.eye(4),
+                landmarks=np.array(pixels, np.float32),
+                blendshapes=curves,
+                head=head,
+                translation=translation,
             )
         )
     return faces

@@ -6,8 +6,151 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .expression import FloatArray
-from .mediapipe_landmarker import Landmarker, area
+from .errors import ReaderError
+from .expression import Expression, FloatArray, Frame
+from .face_boxes import (
+    SAME_FACE,
+    area,
+    box_size,
+    distance,
+    overlap,
+    suits,
+    tiles,
+    whole_in,
+    window_around,
+    without_repeats,
+)
+from .mediapipe_landmarker import FoundFace, Landmarker
+from .mediapipe_pose import Window, gaze
+
+FAR = 0.2
+"""Size of a face in shorter sides of the picture below which it gets a window of its own."""
+REACH = 1.5
+"""Sizes of the face within which a lost face is expected to appear again."""
+FORGET = 1.0
+"""Seconds after which a lost face may be replaced by another one."""
+SWEEP_EVERY = 12
+"""Frames between two sweeps for small faces while none is found, which bounds their cost."""
+
+
+class MediaPipeReader:
+    """Follows one face and reads its expression.
+
+    The face is chosen where the first is seen: the largest, or the ``face``-th from the left. It
+    is then followed by overlap; lost for longer than `FORGET`, another face may take its place.
+    Faces too small for MediaPipe's detector are sought in overlapping tiles and read in a window
+    around them; so is a face with others beside it, since MediaPipe follows (and steadies) only a
+    single face.
+
+    Args:
+        bundle: the ``face_landmarker.task`` file, see `find_bundle`.
+        face: counts from 1 at the left; None for the largest.
+        max_faces: most faces looked at in one picture or tile.
+        video: False for pictures that have nothing to do with one another.
+
+    Raises:
+        ReaderError: ``face`` below 1, MediaPipe is missing or does not accept the bundle.
+    """
+
+    def __init__(
+        self, bundle: Path, *, face: int | None = None, max_faces: int = 6, video: bool = True
+    ) -> None:
+        if face is not None and face < 1:
+            raise ReaderError(f"faces are counted from 1 at the left; there is no face {face}")
+        self.most_faces = 0
+        """Most faces seen in one frame so far."""
+        self._face = face
+        self._video = video
+        self._scout = Landmarker(bundle, max_faces=max(max_faces, face or 1))
+        self._tracker = Landmarker(bundle, video=True)
+        self._box: FloatArray | None = None
+        self._seen = 0.0
+        self._window: Window | None = None
+        self._shape: tuple[int, ...] = ()
+        self._next_sweep = 0
+
+    def read(self, frame: Frame) -> Expression:
+        """The chosen face of this frame, or an Expression with ``found=False``.
+
+        ``confidence`` is the share of the landmarks inside the picture: MediaPipe gives no score.
+        """
+        if not self._video or frame.picture.shape != self._shape:
+            self._box = self._window = None
+            self._shape = frame.picture.shape
+        face = self._follow(frame) or self._search(frame)
+        if face is None:
+            return Expression(index=frame.index, time=frame.time, found=False)
+        self._box = face.box
+        self._seen = frame.time
+        return _expression(face, frame)
+
+    def close(self) -> None:
+        """Release the models."""
+        self._scout.close()
+        self._tracker.close()
+
+    def _follow(self, frame: Frame) -> FoundFace | None:
+        """The face of the last frame, where the tracker still has it."""
+        if self._window is None or self._box is None:
+            return None
+        height, width = self._shape[:2]
+        whole = self._window == (0, 0, width, height)
+        if not whole and not suits(self._window, self._box, width, height):
+            self._window = window_around(self._box, width, height)
+            self._tracker.forget(frame.time)
+        return self._same(self._tracker.find(frame.picture, frame.time, self._window), self._box)
+
+    def _search(self, frame: Frame) -> FoundFace | None:
+        """A face chosen afresh; the tracker starts on it."""
+        self._window = None
+        faces = self._all_faces(frame)
+        self.most_faces = max(self.most_faces, len(faces))
+        chosen = self._choose(faces, frame.time)
+        if chosen is None:
+            return None
+        height, width = self._shape[:2]
+        near = box_size(chosen.box) >= FAR * min(width, height)
+        alone = near and len(faces) == 1
+        self._window = (0, 0, width, height) if alone else window_around(chosen.box, width, height)
+        self._tracker.forget(frame.time)
+        tracked = self._tracker.find(frame.picture, frame.time, self._window)
+        return self._same(tracked, chosen.box) or chosen
+
+    def _all_faces(self, frame: Frame) -> list[FoundFace]:
+        height, width = self._shape[:2]
+        faces = self._scout.find(frame.picture)
+        if self._box is not None and not faces:
+            faces = self._scout.find(frame.picture, window=window_around(self._box, width, height))
+        wanted = self._face if self._face is not None and self._box is None else 1
+        first = self._next_sweep == 0 or not self._video
+        if first or (len(faces) < wanted and frame.index >= self._next_sweep):
+            self._next_sweep = frame.index + SWEEP_EVERY
+            for tile in tiles(width, height):
+                found = self._scout.find(frame.picture, window=tile)
+                faces += [face for face in found if whole_in(face, tile, width, height)]
+        return without_repeats(faces)
+
+    def _choose(self, faces: list[FoundFace], time: float) -> FoundFace | None:
+        if not faces:
+            return None
+        last = self._box
+        if last is not None:
+            nearest = min(faces, key=lambda face: distance(face.box, last))
+            if distance(nearest.box, last) < REACH:
+                return nearest
+            if time - self._seen < FORGET:
+                return None
+            return nearest if self._face is not None else max(faces, key=area)
+        if self._face is None:
+            return max(faces, key=area)
+        if len(faces) < self._face:
+            return None
+        return sorted(faces, key=lambda face: float(face.box[0] + face.box[2]))[self._face - 1]
+
+    @staticmethod
+    def _same(found: list[FoundFace], box: FloatArray) -> FoundFace | None:
+        best = max(found, key=lambda face: overlap(face.box, box), default=None)
+        return best if best is not None and overlap(best.box, box) >= SAME_FACE else None
 
 
 def landmark_finder(
@@ -32,3 +175,20 @@ def landmark_finder(
         return max(faces, key=area).landmarks if faces else None
 
     return find
+
+
+def _expression(face: FoundFace, frame: Frame) -> Expression:
+    height, width = frame.picture.shape[:2]
+    inside = ((face.landmarks >= 0) & (face.landmarks < (width, height))).all(axis=1)
+    return Expression(
+        index=frame.index,
+        time=frame.time,
+        found=True,
+        blendshapes=face.blendshapes,
+        head=face.head,
+        translation=face.translation,
+        eyes=gaze(face.blendshapes),
+        landmarks=face.landmarks,
+        box=face.box,
+        confidence=float(inside.mean()),
+    )

@@ -1,0 +1,41 @@
+"""The readers there are, by name."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from .errors import ReaderError
+from .expression import Reader
+
+
+def _mediapipe(bundle: Path | None, face: int | None) -> Reader:
+    from .bundle import find_bundle
+    from .mediapipe_reader import MediaPipeReader
+
+    return MediaPipeReader(find_bundle(bundle), face=face)
+
+
+def _embedded(bundle: Path | None, face: int | None) -> Reader:
+    raise ReaderError("the embedded reader is not part of this version yet; use --reader mediapipe")
+
+
+READERS: Mapping[str, Callable[[Path | None, int | None], Reader]] = MappingProxyType(
+    {"auto": _mediapipe, "embedded": _embedded, "mediapipe": _mediapipe}
+)
+"""``auto`` takes the best reader that is present."""
+
+
+def open_reader(kind: str, *, bundle: Path | None = None, face: int | None = None) -> Reader:
+    """Make a face reader.
+
+    Args:
+        kind: a key of `READERS`.
+        bundle: MediaPipe's bundle where a person chose one, see `find_bundle`.
+        face: counts from 1 at the left; None for the largest face.
+
+    Raises:
+        ReaderError: unknown kind, the reader's parts are missing, or ``face`` is below 1.
+    """
+    if kind not in READERS:
+        raise ReaderError(f"there is no reader {kind!r}; choose from {', '.join(READERS)}")
+    return READERS[kind](bundle, face)
