@@ -1,0 +1,68 @@
+"""What a rig's controls say in ARKit's 52 curves, for protocols that carry only those."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freeavatar.rigs.conventions.arkit import ARKIT
+from freeavatar.rigs.spec import FloatArray, Rig
+
+ENOUGH_CURVES = 40
+"""A rig whose own controls are at least this many of the 52 counts as an ARKit rig. Real ARKit
+heads lack a few (tongueOut, cheekPuff, the eyes' eight); other conventions share far fewer."""
+
+_ROW = {name: row for row, name in enumerate(ARKIT)}
+
+
+def is_arkit(rig: Rig) -> bool:
+    """Whether a rig's controls are ARKit's curves, whatever spelling its file gives them."""
+    return len(_own_curves(rig)) >= ENOUGH_CURVES
+
+
+def other_controls(rig: Rig) -> tuple[str, ...]:
+    """Names of an ARKit rig's controls that are none of the 52 (visemes, emotions)."""
+    return tuple(c.name for c in rig.controls if c.convention != "arkit" or not c.hub)
+
+
+def _own_curves(rig: Rig) -> set[str]:
+    return {n for c in rig.controls if c.convention == "arkit" for n in c.hub if n in _ROW}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Turns control values into the 52 curves: ``clip(M (value - neutral) / (max - neutral))``.
+
+    M holds what each control stands for (`Control.hub`). Where a control is itself an ARKit curve,
+    or half of one, the other controls that also touch that curve (a viseme's jawOpen) are left
+    out, so that an ARKit rig's own values arrive unchanged.
+    """
+
+    rig: Rig
+
+    @cached_property
+    def matrix(self) -> FloatArray:
+        """(52, K) share of each control in each curve."""
+        own = _own_curves(self.rig)
+        matrix = np.zeros((len(ARKIT), len(self.rig.controls)), np.float32)
+        for column, control in enumerate(self.rig.controls):
+            for name, share in control.hub.items():
+                if name in _ROW and (name not in own or control.convention == "arkit"):
+                    matrix[_ROW[name], column] = share
+        return matrix
+
+    @cached_property
+    def covered(self) -> tuple[str, ...]:
+        """Curves that any control says something about, in ARKit's order."""
+        return tuple(np.array(ARKIT)[self.matrix.any(axis=1)].tolist())
+
+    @cached_property
+    def _scale(self) -> FloatArray:
+        span = [c.maximum - c.neutral for c in self.rig.controls]
+        return np.array([1 / s if s else 0.0 for s in span], np.float32)
+
+    def of(self, values: NDArray[np.floating]) -> FloatArray:
+        """(..., K) control values to (..., 52) curves, 0..1, in the order of `ARKIT`."""
+        weights = (np.asarray(values, np.float32) - self.rig.neutral) * self._scale
+        return np.asarray(np.clip(weights @ self.matrix.T, 0, 1), np.float32)
