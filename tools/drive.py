@@ -191,10 +191,8 @@ def _open_preview(args: argparse.Namespace, rigs: "list[Rig]", opened: Input) ->
         rigs,
         rate=opened.rate,
         size=args.preview_size,
-        actor=opened.pictures,
         audio=opened.audio,
-        start=args.start,
-        end=args.end,
+        start=args.start or 0.0,
     )
 
 

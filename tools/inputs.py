@@ -27,7 +27,6 @@ class Input:
     count: int | None
     audio: Path | None
     timecode: str
-    pictures: bool
     live: bool
     moments: "Iterator[tuple[Frame | None, Expression]]"
 
@@ -57,7 +56,6 @@ def open_input(args: argparse.Namespace, timings: "Timings") -> "Iterator[Input]
             count=source.count,
             audio=source.audio,
             timecode=source.timecode,
-            pictures=True,
             live=source.count is None,
             moments=read_expressions(iter(source), reader, timings),
         )
@@ -76,7 +74,6 @@ def _open_take(args: argparse.Namespace) -> Input:
         count=len(chosen),
         audio=None,
         timecode=take.timecode,
-        pictures=False,
         live=False,
         moments=((None, replace(e, index=i)) for i, e in enumerate(chosen)),
     )

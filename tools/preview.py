@@ -1,0 +1,91 @@
+"""The preview film of a run: the actor beside every rig."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from freeavatar.bridge.movie import PreviewFilm
+from freeavatar.bridge.sink import BridgeError
+from freeavatar.foundation.expression import Expression, Frame
+from freeavatar.rigs import registry
+from freeavatar.rigs.rendering import Renderer
+from freeavatar.rigs.spec import Rig, RigFrame
+
+STAND_IN = "mannequin"
+"""Shows the curves of rigs that have no mesh; it has the same 52 controls as `arkit`."""
+
+
+@dataclass
+class Preview:
+    """Draws every rig for every frame; the film begins with the first.
+
+    Args:
+        path: of the film.
+        rigs: in the order of the poses given to `show`.
+        rate: nominal frames per second.
+        size: pixels a side of a rig's panel.
+        audio: recording whose sound goes under the film.
+        start: time that becomes the film's 0, seconds.
+
+    Raises:
+        RenderError: there is no OpenGL here.
+        BridgeError: the path cannot be a film.
+    """
+
+    path: Path
+    rigs: Sequence[Rig]
+    rate: float
+    size: int
+    audio: Path | None = None
+    start: float = 0.0
+    _stack: ExitStack = field(default_factory=ExitStack, init=False)
+    _renderers: list[Renderer] = field(default_factory=list, init=False)
+    _film: PreviewFilm | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.size < 64:
+            raise BridgeError(f"a preview panel of {self.size} pixels shows nothing: use 64 up")
+        for rig in self.rigs:
+            shown = rig if rig.mesh is not None else registry.load(STAND_IN)
+            renderer = Renderer(shown, size=(self.size, self.size))
+            self._renderers.append(self._stack.enter_context(renderer))
+
+    def show(self, frame: Frame | None, expression: Expression, poses: Sequence[RigFrame]) -> None:
+        """Add one moment to the film.
+
+        Raises:
+            BridgeError: the film cannot be written.
+        """
+        film = self._film or self._open(frame)
+        pictures = [] if frame is None else [frame.picture]
+        pictures += [r.picture(p) for r, p in zip(self._renderers, poses, strict=True)]
+        film.add(pictures, expression.time, found=expression.found)
+
+    def close(self) -> None:
+        """Finish the film."""
+        self._stack.close()
+        if self._film is not None:
+            self._film.close()
+
+    def discard(self) -> None:
+        """Close, and leave no film."""
+        self.close()
+        if self._film is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _open(self, frame: Frame | None) -> PreviewFilm:
+        actor = None if frame is None else (frame.picture.shape[1], frame.picture.shape[0])
+        labels = [
+            rig.name if rig.mesh is not None else f"{rig.name} (on {STAND_IN})" for rig in self.rigs
+        ]
+        self._film = PreviewFilm(
+            self.path,
+            labels,
+            rate=self.rate,
+            panel=self.size,
+            actor=actor,
+            audio_source=self.audio,
+            start=self.start,
+        )
+        return self._film
