@@ -5,12 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .rotation import matrix_from_angles
 from .spec import FloatArray, Mesh, Rig
 
 FIELD_OF_VIEW = np.radians(22.0)
 """Portrait lens: about 85 mm on full frame, so that noses do not bulge."""
-HEADROOM = 1.16
+HEADROOM = 1.08
 """Picture height over the height that is framed."""
+YAW, PITCH = 0.35, 0.2
+"""Turns of the head that stay in the picture, radians."""
+CUT_BELOW = np.array([0.85, 0.85, 1.0])
+CUT_ABOVE = np.array([0.85, 1.15, 1.0])
+"""Farthest that the picture reaches from the middle of the moving part, in heights of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +36,13 @@ class Camera:
     """Distance of the near clipping plane, metres."""
     far: float
     """Distance of the far clipping plane, metres."""
+    focus: float
+    """Distance of what the picture is about, metres."""
+
+    @property
+    def shown_height(self) -> float:
+        """Metres that the picture's height covers at the focus."""
+        return float(2 * self.focus * np.tan(self.field_of_view / 2))
 
     @property
     def focal_length(self) -> float:
@@ -64,7 +77,7 @@ class Camera:
 
 
 def face_camera(rig: Rig, size: tuple[int, int]) -> Camera:
-    """A camera straight before the face, at the distance where the head fills the picture.
+    """A camera straight before the face, at the distance where head and gestures fill the picture.
 
     Raises:
         ValueError: the rig has no mesh.
@@ -74,48 +87,54 @@ def face_camera(rig: Rig, size: tuple[int, int]) -> Camera:
     low, high = face_bounds(rig.mesh)
     centre, extent = (low + high) / 2, high - low
     width, height = size
-    half = np.tan(FIELD_OF_VIEW / 2)
-    needed = max(extent[1], extent[0] * height / width) * HEADROOM / 2
+    needed = max(extent[1], extent[0] * height / width, 1e-6) * HEADROOM / 2
     # The framed plane is the middle of the face's depth, where its silhouette is.
-    distance = needed / half
-    position = np.array([centre[0], centre[1], centre[2] + distance])
+    distance = needed / np.tan(FIELD_OF_VIEW / 2)
     reach = float(np.ptp(rig.mesh.vertices, axis=0).max()) + float(extent.max())
     return Camera(
-        position=position,
+        position=np.array([centre[0], centre[1], centre[2] + distance]),
         rotation=np.eye(3),
         field_of_view=float(FIELD_OF_VIEW),
         size=size,
-        near=distance / 50,
-        far=distance + 2 * reach,
+        near=float(distance) / 50,
+        far=float(distance) + 2 * reach,
+        focus=float(distance),
     )
 
 
 def face_bounds(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest corner, (3,) each, of what a picture of the face should show.
 
-    The head where a joint says what that is, else the surroundings of what the controls move,
-    else everything. Long hair, horns and a whole body are cut to a portrait.
+    The head, and what the controls move wherever they and turns of the head bring it. Long hair,
+    horns and the body are cut to a portrait. A mesh that no control moves is shown whole.
     """
     vertices = mesh.vertices.astype(np.float64)
     if not len(vertices):
         return np.full(3, -0.1), np.full(3, 0.1)
-    whole = vertices.min(axis=0), vertices.max(axis=0)
     face = _moving(mesh)
     if face is None:
-        return whole
-    low, high = np.percentile(vertices[face], 1, axis=0), np.percentile(vertices[face], 99, axis=0)
-    centre, extent = (low + high) / 2, high - low
-    portrait = max(extent[0], extent[1])
-    head = mesh.joint("head")
-    shown = vertices[head.weights > 0.5] if head is not None else vertices
-    if not len(shown):
-        shown = vertices
-    # A head is about 1.4 faces wide and reaches about one face above and below the moving part.
-    limit = portrait * np.array([0.75, 0.85, 1.0])
-    return (
-        np.maximum(shown.min(axis=0), centre - limit),
-        np.minimum(shown.max(axis=0), centre + limit),
-    )
+        return vertices.min(axis=0), vertices.max(axis=0)
+    moved = vertices[face]
+    low, high = np.percentile(moved, 1, axis=0), np.percentile(moved, 99, axis=0)
+    centre, portrait = (low + high) / 2, float(max(high[0] - low[0], high[1] - low[1]))
+    joint = mesh.joint("head")
+    head = vertices if joint is None else vertices[joint.weights > 0.5]
+    pivot = centre - [0, 0, portrait / 2] if joint is None else joint.pivot.astype(np.float64)
+    shown = np.vstack([head, *_turned(moved, pivot)]) if len(head) else moved
+    low = np.minimum(low + mesh.deltas[:, face].min(axis=(0, 1)), shown.min(axis=0))
+    high = np.maximum(high + mesh.deltas[:, face].max(axis=(0, 1)), shown.max(axis=0))
+    low = np.maximum(low, centre - portrait * CUT_BELOW)
+    high = np.minimum(high, centre + portrait * CUT_ABOVE)
+    # The neutral face stays in the middle, whichever side of the head has more hair.
+    half = max(centre[0] - low[0], high[0] - centre[0])
+    low[0], high[0] = centre[0] - half, centre[0] + half
+    return low, high
+
+
+def _turned(points: NDArray[np.float64], pivot: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Points (N, 3) as the head turns to all sides about its pivot."""
+    turns = ([YAW, 0, 0], [-YAW, 0, 0], [0, PITCH, 0], [0, -PITCH, 0])
+    return [(points - pivot) @ matrix_from_angles(np.array(turn)).T + pivot for turn in turns]
 
 
 def _moving(mesh: Mesh) -> NDArray[np.bool_] | None:

@@ -16,6 +16,7 @@ from pyrender.shader_program import ShaderProgram
 
 from . import shaders
 from .camera import Camera
+from .occlusion import shade_hollows
 from .spec import FloatArray, Mesh, Part
 
 LARGEST_TEXTURE = 2048
@@ -109,6 +110,7 @@ class StudioRenderer(SceneRenderer):  # type: ignore[misc]
     def _bind_lighting(self, scene: Any, program: Any, node: Any, flags: int) -> None:
         part = node.mesh.part
         program.set_uniform("unlit", int(part.unlit))
+        program.set_uniform("blended", int(part.blend))
         program.set_uniform("has_texture", int(part.texture is not None))
 
     def _sorted_mesh_nodes(self, scene: Any) -> list[Any]:
@@ -141,6 +143,7 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
         self.scene = pyrender.Scene(bg_color=(*background, 1.0))
         for drawn in self.meshes:
             self.scene.add(drawn)
+        self._camera = camera
         width, height = camera.size
         lens = pyrender.PerspectiveCamera(
             yfov=camera.field_of_view,
@@ -167,10 +170,13 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
             self._renderer._update_context(self.scene, RenderFlags.NONE)
             for drawn in self.meshes:
                 drawn.move(vertices, normals)
-            colour, _ = self._renderer.render(self.scene, RenderFlags.OFFSCREEN)
+            flags = RenderFlags.OFFSCREEN | RenderFlags.RGBA
+            colour, depth = self._renderer.render(self.scene, flags)
         finally:
             self._release()
-        return np.ascontiguousarray(colour)
+        return shade_hollows(
+            colour, depth, focus=self._camera.focus, height=self._camera.shown_height
+        )
 
     def delete(self) -> None:
         """Free the context and what lies in it; safe to call twice."""

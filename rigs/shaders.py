@@ -36,6 +36,7 @@ uniform Material material;
 uniform vec3 cam_pos;
 uniform int has_texture;
 uniform int unlit;
+uniform int blended;
 in vec3 at;
 in vec3 facing;
 in vec2 uv;
@@ -76,9 +77,11 @@ void main() {
         vec4 texel = texture(material.base_color_texture, uv);
         base *= vec4(to_linear(texel.rgb), texel.a);
     }
-    if (base.a < 0.02) discard;   // an invisible texel must not hide what lies behind it
+    // An invisible texel must not hide what lies behind it.
+    if (blended == 1 && base.a < 0.02) discard;
     if (unlit == 1) {
-        drawn = vec4(to_srgb(base.rgb), base.a);
+        // Nothing is blended with an opaque part: its alpha says "leave this pixel unshaded".
+        drawn = vec4(to_srgb(base.rgb), blended == 1 ? base.a : 0.0);
         return;
     }
     vec3 n = normalize(facing);
@@ -104,6 +107,6 @@ void main() {
                 + 0.35 * gloss(n, v, fill, material.roughness_factor);
     colour += mirror * shine * 0.9;
 
-    drawn = vec4(to_srgb(shoulder(colour)), base.a);
+    drawn = vec4(to_srgb(shoulder(colour)), blended == 1 ? base.a : 1.0);
 }
 """
