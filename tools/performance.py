@@ -21,7 +21,7 @@ STAGES = ("decode", "find", "solve", "send", "draw")
 class Timings:
     """Seconds that each frame spent in each stage."""
 
-    spent: dict[str, array[float]] = field(
+    spent: "dict[str, array[float]]" = field(
         default_factory=lambda: {stage: array("f") for stage in STAGES}
     )
 
