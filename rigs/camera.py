@@ -14,8 +14,8 @@ HEADROOM = 1.08
 """Picture height over the height that is framed."""
 YAW, PITCH = 0.35, 0.2
 """Turns of the head that stay in the picture, radians."""
-CUT_BELOW = np.array([0.85, 0.85, 1.0])
-CUT_ABOVE = np.array([0.85, 1.15, 1.0])
+CUT_BELOW = np.array([0.7, 0.8, 1.0])
+CUT_ABOVE = np.array([0.7, 1.15, 1.0])
 """Farthest that the picture reaches from the middle of the moving part, in heights of it."""
 
 
@@ -76,15 +76,20 @@ class Camera:
         return centre + scaled * np.array([1.0, -1.0]), depth
 
 
-def face_camera(rig: Rig, size: tuple[int, int]) -> Camera:
+def face_camera(rig: Rig, size: tuple[int, int], *, turning: bool = True) -> Camera:
     """A camera straight before the face, at the distance where head and gestures fill the picture.
+
+    Args:
+        rig: with a mesh.
+        size: width and height of the picture in pixels.
+        turning: False leaves no room for turns of the head.
 
     Raises:
         ValueError: the rig has no mesh.
     """
     if rig.mesh is None:
         raise ValueError(f"rig {rig.name} has no mesh to look at")
-    low, high = face_bounds(rig.mesh)
+    low, high = face_bounds(rig.mesh, turning=turning)
     centre, extent = (low + high) / 2, high - low
     width, height = size
     needed = max(extent[1], extent[0] * height / width, 1e-6) * HEADROOM / 2
@@ -102,7 +107,9 @@ def face_camera(rig: Rig, size: tuple[int, int]) -> Camera:
     )
 
 
-def face_bounds(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def face_bounds(
+    mesh: Mesh, *, turning: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest corner, (3,) each, of what a picture of the face should show.
 
     The head, and what the controls move wherever they and turns of the head bring it. Long hair,
@@ -120,7 +127,7 @@ def face_bounds(mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     joint = mesh.joint("head")
     head = vertices if joint is None else vertices[joint.weights > 0.5]
     pivot = centre - [0, 0, portrait / 2] if joint is None else joint.pivot.astype(np.float64)
-    shown = np.vstack([head, *_turned(moved, pivot)]) if len(head) else moved
+    shown = np.vstack([head, moved, *(_turned(moved, pivot) if turning else [])])
     low = np.minimum(low + mesh.deltas[:, face].min(axis=(0, 1)), shown.min(axis=0))
     high = np.maximum(high + mesh.deltas[:, face].max(axis=(0, 1)), shown.max(axis=0))
     low = np.maximum(low, centre - portrait * CUT_BELOW)

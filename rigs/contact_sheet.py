@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .camera import face_camera
 from .rendering import Renderer
 from .spec import Rig, RigFrame
 
@@ -38,7 +39,7 @@ def contact_sheet(
         tint: faintly colours the pixels that a control changes, so that small motion is found.
 
     Returns:
-        RGB picture; controls that move nothing are crossed out and marked "moves nothing".
+        RGB picture; controls that move nothing are crossed out.
 
     Raises:
         RenderError: the rig has no mesh, or no OpenGL is to be had.
@@ -53,7 +54,7 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
     heading: Any = ImageFont.load_default(size=round(font.size * 1.5))
     draw.text((font.size, title / 2), _heading(rig), font=heading, fill=INK, anchor="lm")
-    with Renderer(rig, size=(cell, cell)) as renderer:
+    with _portrait(rig, cell) as renderer:
         neutral = renderer.picture(RigFrame(index=0, time=0.0, values=rig.neutral))
         for i in range(count):
             left, top = i % across * cell, title + i // across * (cell + strip)
@@ -75,10 +76,17 @@ def contact_sheet(
     return sheet
 
 
+def _portrait(rig: Rig, cell: int) -> Renderer:
+    """A renderer close to the face: on a sheet the head does not turn."""
+    size = (cell, cell)
+    camera = face_camera(rig, size, turning=False) if rig.mesh is not None else None
+    return Renderer(rig, size=size, camera=camera)
+
+
 def _heading(rig: Rig) -> str:
     dead = sum(_moves_nothing(rig, i) for i in range(len(rig.controls)))
     text = f"{rig.name}   {len(rig.controls)} controls"
-    return text + (f", {dead} of them move nothing" if dead else "")
+    return text + (f", {dead} without effect" if dead else "")
 
 
 def _moves_nothing(rig: Rig, control: int) -> bool:

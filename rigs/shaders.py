@@ -100,7 +100,7 @@ void main() {
 
     float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);
     float behind = max(dot(n, rim_left), 0.0) + max(dot(n, rim_right), 0.0);
-    colour += (0.25 + 0.75 * base.rgb) * edge * (0.10 + 0.9 * behind) * vec3(0.50, 0.54, 0.60);
+    colour += (0.10 + 0.90 * base.rgb) * edge * (0.05 + 0.95 * behind) * vec3(0.50, 0.54, 0.60);
 
     vec3 mirror = mix(vec3(0.04), base.rgb, material.metallic_factor);
     float shine = gloss(n, v, key, material.roughness_factor)

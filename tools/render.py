@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -30,6 +30,16 @@ examples:
 
 A take made for the rig is shown as it is; a take of ARKit curves is solved onto any other rig.
 """
+
+
+class _Output(Protocol):
+    """Where moments are shown."""
+
+    def add(self, pictures: "Sequence[Picture]", frame: "RigFrame") -> None: ...
+
+    def __enter__(self) -> "_Output": ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def add_verb(verbs: Any) -> None:
@@ -152,9 +162,7 @@ def _draw(args: argparse.Namespace, rigs: "Sequence[Rig]", take: "Take", stack: 
     size = (args.size, args.size)
     renderers = [stack.enter_context(Renderer(rig, size=size)) for rig in rigs]
     actor = stack.enter_context(_Actor(args.actor, args.actor_start)) if args.actor else None
-    output: _Film | _Folder = stack.enter_context(
-        _output(args, [rig.name for rig in rigs], rate, actor)
-    )
+    output = stack.enter_context(_output(args, [rig.name for rig in rigs], rate, actor))
     moments = list(zip(*poses, strict=True))
     for moment in tqdm(moments, unit="frame", delay=1.0, disable=None):
         pictures = _pictures(renderers, moment)
@@ -170,7 +178,7 @@ def _pictures(renderers: "Sequence[Renderer]", moment: "Sequence[RigFrame]") -> 
 
 def _output(
     args: argparse.Namespace, labels: Sequence[str], rate: float, actor: "_Actor | None"
-) -> "_Film | _Folder":
+) -> _Output:
     out: Path = args.out
     if out.suffix.lower() in FILMS:
         from freeavatar.bridge.movie import PreviewFilm
