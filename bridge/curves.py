@@ -6,14 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.rigs.conventions.arkit import ARKIT
+from freeavatar.rigs.conventions import ARKIT, hub_matrix
 from freeavatar.rigs.spec import FloatArray, Rig
 
 ENOUGH_CURVES = 40
 """A rig whose own controls are at least this many of the 52 counts as an ARKit rig. Real ARKit
 heads lack a few (tongueOut, cheekPuff, the eyes' eight); other conventions share far fewer."""
-
-_ROW = {name: row for row, name in enumerate(ARKIT)}
 
 
 def is_arkit(rig: Rig) -> bool:
@@ -27,7 +25,7 @@ def other_controls(rig: Rig) -> tuple[str, ...]:
 
 
 def _own_curves(rig: Rig) -> set[str]:
-    return {n for c in rig.controls if c.convention == "arkit" for n in c.hub if n in _ROW}
+    return {name for c in rig.controls if c.convention == "arkit" for name in c.hub}
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,10 @@ class Curves:
     @cached_property
     def matrix(self) -> FloatArray:
         """(52, K) share of each control in each curve."""
-        own = _own_curves(self.rig)
-        matrix = np.zeros((len(ARKIT), len(self.rig.controls)), np.float32)
-        for column, control in enumerate(self.rig.controls):
-            for name, share in control.hub.items():
-                if name in _ROW and (name not in own or control.convention == "arkit"):
-                    matrix[_ROW[name], column] = share
+        matrix = hub_matrix(self.rig.controls).T.copy()
+        own = [row for row, name in enumerate(ARKIT) if name in _own_curves(self.rig)]
+        others = [k for k, c in enumerate(self.rig.controls) if c.convention != "arkit"]
+        matrix[np.ix_(own, others)] = 0
         return matrix
 
     @cached_property

@@ -94,8 +94,12 @@ def open_target(url: str, rig: Rig, *, rate: float) -> Sink:
     return SCHEMES[target.scheme].open(target, rig, rate)
 
 
-def parse_target(url: str) -> Target:
+def parse_target(url: str, *, host: str = "") -> Target:
     """Read a target URL.
+
+    Args:
+        url: see `open_target`.
+        host: taken where the URL names none, as in ``osc://:9000``; empty: that is an error.
 
     Raises:
         BridgeError: it is none; says which part is wrong and what is possible.
@@ -103,13 +107,13 @@ def parse_target(url: str) -> Target:
     known = ", ".join(f"{name}://" for name in SCHEMES)
     try:
         parts = urlsplit(url)
-        scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
+        scheme, named, port = parts.scheme.lower(), parts.hostname or host, parts.port
     except ValueError as error:
         raise BridgeError(f"{url}: {error}; a target looks like osc://127.0.0.1:9000") from error
     if scheme not in SCHEMES or "://" not in url:
         raise BridgeError(f"{url}: unknown kind of target; there are {known}")
     entry = SCHEMES[scheme]
-    if not host:
+    if not named:
         raise BridgeError(f"{url}: no host; write {scheme}://127.0.0.1:{entry.port}")
     if parts.path not in ("", "/") or parts.fragment or parts.username is not None:
         raise BridgeError(f"{url}: only host, port and ?options can follow {scheme}://")
@@ -118,7 +122,7 @@ def parse_target(url: str) -> Target:
     return Target(
         url=url,
         scheme=scheme,
-        host=host,
+        host=named,
         port=port or entry.port,
         options=_options(url, parts.query, entry),
     )

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError
@@ -132,7 +131,7 @@ def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
 
 def _source(rig: Rig) -> bytes:
     """The GLB the rig was registered from, else its mesh as we write it."""
-    from freeavatar.rigs.gltf_writer import write_glb
+    from freeavatar.rigs.gltf_writer import glb_bytes
     from freeavatar.rigs.registry import source_path
 
     original = source_path(rig.name)
@@ -140,10 +139,7 @@ def _source(rig: Rig) -> bytes:
         data = original.read_bytes()
         if hashlib.sha256(data).hexdigest() == rig.source_sha256:
             return data
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder, "rig.glb")
-        write_glb(rig, made)
-        return made.read_bytes()
+    return glb_bytes(rig)
 
 
 def _write_whole(path: Path, data: bytes) -> None:
