@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -215,9 +216,27 @@ def _built_in(name: str) -> Rig:
     from .loaders.load import load_rig
 
     path = Path(__file__).parent / "builtin" / file
-    rig = replace(load_rig(path, name), source="built-in")
+    rig = with_meanings(replace(load_rig(path, name), source="built-in"), path)
     beside = path.with_suffix(".anchors.npz")
     return replace(rig, anchors=read_anchors(beside)) if beside.is_file() else rig
+
+
+def with_meanings(rig: Rig, path: Path) -> Rig:
+    """Controls that their names do not explain get the meaning given in NAME.hub.toml.
+
+    Args:
+        rig: as read from its file.
+        path: of that file; NAME.hub.toml lies beside it, or not.
+    """
+    beside = path.with_suffix(".hub.toml")
+    if not beside.is_file():
+        return rig
+    meanings = tomllib.loads(beside.read_text(encoding="utf-8"))
+    controls = (
+        replace(c, hub=MappingProxyType(dict(meanings[c.name]))) if c.name in meanings else c
+        for c in rig.controls
+    )
+    return replace(rig, controls=tuple(controls))
 
 
 def _with_anchors(rig: Rig, find_anchors: FindAnchors | None) -> Rig:

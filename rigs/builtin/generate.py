@@ -13,6 +13,8 @@ from ..spec import Rig
 BUILDERS: Mapping[str, str] = MappingProxyType(
     {
         "mannequin": "freeavatar.rigs.builtin.mannequin:build",
+        "toon": "freeavatar.rigs.builtin.toon:build",
+        "fox": "freeavatar.rigs.builtin.fox:build",
     }
 )
 """Import path of each rig's builder, so that one rig's generator does not load the others."""

@@ -1,0 +1,206 @@
+"""Shape of the fox: skin, eyes, mouth, nose."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .sculpt_features import Eye, confocal, eye_uvs, eyeball, lids, lifted, slit
+from .sculpt_fields import (
+    Array,
+    capsule,
+    ellipsoid,
+    smooth_minimum,
+    smooth_union,
+    smoothstep,
+    vector,
+)
+from .sculpt_lofts import ball, curve, profile, tube
+from .sculpt_pieces import Piece, marked, mirrored
+from .sculpt_skin import Opening, Rays, skin
+
+EYE = Eye(
+    centre=vector(37, 16, 42),
+    radius=0.0265,
+    half_width=0.0215,
+    upper=0.0165,
+    lower=0.0135,
+    outward=0.30,
+    tilt=0.0040,
+    nasal=0.55,
+)
+HINGE = vector(0, -22, 8)
+"""Jaw joint."""
+CORNER = vector(33, -30, 62)
+"""Corner of the mouth."""
+FRONT = vector(0, -38.5, 122)
+"""Middle of the mouth, under the nose."""
+THROAT = vector(0, -36, 34)
+"""Where the mouth ends inside."""
+
+
+def surface(points: Array) -> Array:
+    """Signed distance to the head without ears, nose and tufts."""
+    p = points.copy()
+    p[..., 0] = np.abs(p[..., 0])
+    head = smooth_union(
+        [
+            ellipsoid(p, vector(0, 18, -10), vector(76, 66, 72)),
+            ellipsoid(p, vector(40, -22, 8), vector(48, 34, 42)),
+            ellipsoid(p, vector(0, -30, 20), vector(50, 34, 46)),
+        ],
+        0.03,
+    )
+    muzzle = capsule(p, vector(0, -20, 44), vector(0, -27, 114), 0.034, 0.0165)
+    head = smooth_minimum(head, muzzle, 0.028)
+    head = smooth_minimum(head, ellipsoid(p, vector(12, -29, 98), vector(13, 12, 24)), 0.016)
+    brow = ellipsoid(p, vector(30, 38, 48), vector(22, 9, 16))
+    head = smooth_minimum(head, brow, 0.02)
+    eye = np.linalg.norm(p - EYE.centre, axis=-1) - EYE.radius * 1.10
+    return smooth_minimum(head, eye, 0.012)
+
+
+def _axis(angle: Array) -> Array:
+    """Rays start far forward for the tip of the muzzle, in the skull for the rest."""
+    back = smoothstep(angle, 0.0, 1.5)
+    return np.column_stack([-0.027 + 0.030 * back, 0.104 - 0.104 * back])
+
+
+RAYS = Rays(field=surface, axis=_axis, reach=0.22)
+_FLAT = RAYS.to_disc(np.stack([CORNER, FRONT]))
+FOCUS = float(_FLAT[0, 0])
+"""Half the width of the mouth on the skin's disc, radians."""
+
+
+def mouth_line(x: Array) -> Array:
+    """Height of the line between the lips on the skin's disc."""
+    share = np.minimum(np.abs(x) / FOCUS, 1.3)
+    return np.asarray(_FLAT[1, 1] + (_FLAT[0, 1] - _FLAT[1, 1]) * share**2)
+
+
+def mouth_opening(half: int = 29) -> Opening:
+    """Loops of the lips and of the inside of the muzzle; half of them, for `mirrored`.
+
+    Attributes as the cartoon character's.
+    """
+    turn = np.linspace(-np.pi / 2, np.pi / 2, half)
+    corner = smoothstep(np.abs(np.sin(turn)), 0.0, 0.4)
+    # Share of the outermost ring's distance from the slit, height over the fur in mm.
+    rows = [(1.0, 0.0), (0.66, 0.2), (0.40, 0.7), (0.26, 1.5), (0.10, 1.4), (0.0, 0.4)]
+    outer = 0.20 - 0.04 * np.sin(turn)
+    rings, anchors, distances = [], [], []
+    for share, height in rows:
+        x, y = slit(share * outer, turn, FOCUS)
+        on_face = RAYS.to_surface(np.column_stack([x, y + mouth_line(x)]))
+        anchors.append(on_face)
+        distances.append(share * outer)
+        rings.append(lifted(surface, on_face, height * (0.3 + 0.7 * corner) / 1000.0))
+    for inward, tall in ((0.95, 0.0006), (0.92, 0.0050), (0.84, 0.0085), (0.55, 0.0120), (0.15, 0.008)):
+        ring = THROAT + (rings[len(rows) - 1] - THROAT) * np.array([inward, 1.0, inward])
+        ring[:, 1] = ring[:, 1] * inward + THROAT[1] * (1 - inward) + tall * np.sin(turn)
+        rings.append(ring)
+        anchors.append(anchors[len(rows) - 1])
+        distances.append(np.zeros(half))
+    stacked = np.stack(rings)
+    stacked[:, [0, -1], 0] = 0.0
+    depth = np.array([0.0] * len(rows) + [0.0, 0.1, 0.25, 0.6, 1.0])
+    return Opening(
+        rings=stacked,
+        materials=["skin", "skin", "lips", "lips", "lips", "lips"] + ["mouth"] * 4,
+        closed=False,
+        capped=True,
+        attributes={
+            "mouth": np.stack(distances),
+            "mouth_turn": np.ones((len(stacked), 1)) * turn,
+            "inside": depth[:, None] * np.ones(half),
+            "anchor": np.stack(anchors),
+        },
+    )
+
+
+def face() -> Piece:
+    """The skin with lids and mouth, both sides."""
+
+    def spacing(disc: Array) -> Array:
+        angle = np.hypot(disc[:, 0], disc[:, 1])
+        return 0.085 + 0.0 * angle + 0.10 * smoothstep(angle, 1.5, 2.4)
+
+    half = skin(RAYS, [lids(EYE, surface), mouth_opening()], spacing)
+    mouth = np.asarray(half.attributes["mouth"]).copy()
+    turn = np.asarray(half.attributes["mouth_turn"]).copy()
+    anchor = np.asarray(half.attributes["anchor"]).copy()
+    plain = np.linalg.norm(anchor, axis=1) == 0
+    disc = RAYS.to_disc(half.vertices[plain])
+    mouth[plain], turn[plain] = confocal(disc[:, 0], disc[:, 1] - mouth_line(disc[:, 0]), FOCUS)
+    anchor[plain] = half.vertices[plain]
+    return mirrored(marked(half, mouth=mouth, mouth_turn=turn, anchor=anchor, skin=1.0))
+
+
+def eyes() -> Piece:
+    """Both eyeballs."""
+    return marked(eye_uvs(mirrored(eyeball(EYE)), EYE), eye=1.0)
+
+
+def nose() -> Piece:
+    """The leathery tip of the nose with its nostrils' groove."""
+    piece = ball(np.zeros(3), 1.0, "nose", 14, 24)
+    v = piece.vertices.copy()
+    wide = 1.0 + 0.22 * v[:, 1]
+    groove = np.exp(-((v[:, 0] / 0.16) ** 2)) * smoothstep(-v[:, 1], -0.2, 0.6)
+    v = v * np.column_stack([wide, 1.0 - 0.12 * groove, 1.0 - 0.16 * groove])
+    v = v * np.array([0.0150, 0.0105, 0.0110]) + vector(0, -17.5, 127.5)
+    mirror = _mirror(piece.vertices)
+    moved = replace(piece, vertices=v, mirror=mirror)
+    n = len(v)
+    return marked(moved, anchor=v, skin=np.ones(n), mouth=np.full(n, 0.55), mouth_turn=np.full(n, 1.5))
+
+
+def _mirror(vertices: Array) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    gap = np.linalg.norm(vertices[:, None] - vertices * np.array([-1.0, 1.0, 1.0]), axis=-1)
+    return np.asarray(gap.argmin(axis=1), np.int64)
+
+
+def arch(inward: float, height: float, count: int, reach: float = 1.0) -> Array:
+    """(count, 3) points inside the lips from one corner to the other.
+
+    Args:
+        inward: 1 at the lips, 0 at the throat.
+        height: over the line between the lips, millimetres.
+        count: of points.
+        reach: share of the way to the corners.
+    """
+    x = np.sin(np.linspace(-reach, reach, count) * np.pi / 2) * FOCUS
+    lip = RAYS.to_surface(np.column_stack([x, mouth_line(x)]))
+    return THROAT + (lip - THROAT) * inward + vector(0, height, 0)
+
+
+def teeth() -> list[Piece]:
+    """Gums with small teeth and canines, above and below."""
+    out = []
+    for upper, inward, sign in ((True, 0.895, 1.0), (False, 0.865, -1.0)):
+        lower = 0.0 if upper else 1.0
+        path = arch(inward, 3.6 * sign, 31, 0.80)
+        row = tube(
+            path, np.array([0.0, 1.0, 0.0]), profile([3.2] * 2, 31), profile([1.6] * 2, 31), "teeth", 8
+        )
+        out.append(marked(row, lower=lower))
+        line = arch(inward, 0.0, 41, 0.80)
+        for at, long, thick in ((12, 8.5, 2.6), (28, 8.5, 2.6)) if upper else ((13, 7.0, 2.2), (27, 7.0, 2.2)):
+            root = line[at] + vector(0, 3.0 * sign, 0)
+            tip = root - vector(0, long * sign, -0.6)
+            fang = tube(
+                curve([root, tip], 7), np.array([1.0, 0.0, 0.0]),
+                profile([thick, thick * 0.9, 0.3], 7), profile([thick, thick * 0.9, 0.3], 7), "teeth", 8,
+            )
+            out.append(marked(fang, lower=lower))
+    return out
+
+
+def tongue() -> Piece:
+    """A long slab on the floor of the mouth."""
+    tip = arch(0.80, -4.0, 3)[1]
+    path = curve([THROAT + vector(0, -8, 12), 0.5 * (THROAT + tip) + vector(0, -4.5, 6), tip], 16)
+    ease = np.sqrt(np.clip(1.0 - np.linspace(-0.75, 0.999, 16) ** 6, 0.0, 1.0))
+    taper = np.linspace(1.15, 0.82, 16)
+    piece = tube(path, np.array([1.0, 0.0, 0.0]), 0.0115 * ease * taper, 0.0030 * ease, "tongue", 14)
+    along = smoothstep(piece.vertices[:, 2], THROAT[2] + 0.01, tip[2])
+    return marked(piece, lower=1.0, tongue=along)
