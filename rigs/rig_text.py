@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import tomli_w
@@ -33,8 +33,12 @@ _CONTROL_KEYS = {
     "side": str, "convention": str, "hub": dict,
 }  # fmt: skip
 _KINDS = {
-    int: "a whole number", float: "a number", str: "text in quotes", list: "a list", dict: "a table",
-}  # fmt: skip
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def write_text(rig: Rig, path: Path) -> None:
@@ -100,12 +104,13 @@ class _Reader:
             if default is None:
                 raise self.error(key, "is missing")
             return default
-        value, kind = self.fields[key], self.kinds[key]
+        value: Any = self.fields[key]
+        kind = self.kinds[key]
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, kind):
             raise self.error(key, f"must be {_KINDS[kind]}, not {value!r}")
-        if kind is float and not math.isfinite(value):
+        if kind is float and not math.isfinite(cast(float, value)):
             raise self.error(key, f"must be a finite number, not {value}")
         return value
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from freeavatar.rigs.spec import Region, Side
 
@@ -10,6 +10,8 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_a-zA-Z]
 _LEFT = frozenset({"l", "left", "lt", "lft", "左"})
 _RIGHT = frozenset({"r", "right", "rt", "rgt", "右"})
 _COPY_NUMBER = re.compile(r"[._]\d{1,3}$")
+_LEADING_SIDE = re.compile(r"(?:LL?|RR?)(?=[a-z])")
+_MIRROR = str.maketrans("LR", "RL")
 _CUT_AFTER = re.compile(r"[._:|/\- ]")
 
 _REGION_WORDS: tuple[tuple[Region, tuple[str, ...]], ...] = (
@@ -59,22 +61,25 @@ def keys(name: str) -> list[str]:
 def separate_sides(names: Sequence[str]) -> list[str]:
     """Write Rsmile as R_smile where the rig has Lsmile too; other names stay as they are.
 
-    A lone leading capital is a side only if its mirror image exists, else Lips would be a left
-    "ips". Works on the last dotted piece, so that prefixes do not hide the letter.
+    A leading capital is a side only if its mirror image exists, else Lips would be a left "ips".
+    A doubled one is the outer half: RRbrow becomes R_outer_brow. Prefixes do not hide the letter.
     """
     have = set(names)
-    out = []
-    for name in names:
-        cut = max((m.end() for m in _CUT_AFTER.finditer(name[:-2])), default=0)
-        starts = {0, cut, name.find(".") + 1}
-        changed = name
-        for start in sorted(starts):
-            letter, rest = name[start : start + 1], name[start + 1 :]
-            other = {"L": "R", "R": "L"}.get(letter)
-            if other and rest[:1].islower() and name[:start] + other + rest in have:
-                changed = f"{name[:start]}{letter}_{rest}"
-        out.append(changed)
-    return out
+    return [_separated(name, have) for name in names]
+
+
+def _separated(name: str, have: Set[str]) -> str:
+    cut = max((m.end() for m in _CUT_AFTER.finditer(name[:-2])), default=0)
+    for start in sorted({0, cut, name.find(".") + 1}, reverse=True):
+        found = _LEADING_SIDE.match(name, start)
+        if found is None:
+            continue
+        letters = found.group()
+        mirrored = letters.translate(_MIRROR)
+        if name[:start] + mirrored + name[found.end() :] in have:
+            outer = "outer_" if len(letters) == 2 else ""
+            return f"{name[:start]}{letters[0]}_{outer}{name[found.end() :]}"
+    return name
 
 
 def shared_ends(names: Sequence[str]) -> tuple[list[str], list[str]]:
