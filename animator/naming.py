@@ -41,6 +41,11 @@ class NameMap:
     """(C, 52) the shapes each stands for at its maximum."""
 
     @property
+    def open_shapes(self) -> Values:
+        """(52,) 1 for shapes that no direct control says, else 0."""
+        return np.asarray(~np.isin(np.arange(len(BLENDSHAPES)), self.shapes), np.float64)
+
+    @property
     def complete(self) -> bool:
         """Whether the direct controls say everything ARKit can."""
         return len(np.unique(self.shapes)) >= COMPLETE
@@ -48,9 +53,10 @@ class NameMap:
 
 def name_map(rig: Rig) -> NameMap:
     """Sort a rig's controls by what their names say."""
-    direct = _direct_controls(rig.controls)
+    parts = _parts(rig.controls)
+    direct = sorted({*_direct_controls(rig.controls), *parts})
     shapes = [_only_shape(rig.controls[k])[0] for k in direct]
-    scale = [1.0 / _only_shape(rig.controls[k])[1] for k in direct]
+    scale = [1.0 if k in parts else 1.0 / _only_shape(rig.controls[k])[1] for k in direct]
     combined = [
         k
         for k, c in enumerate(rig.controls)
@@ -69,6 +75,22 @@ def name_map(rig: Rig) -> NameMap:
     )
 
 
+def companions(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Controls of other pieces that move along: (follower, leader) pairs of indices.
+
+    Where teeth or a tongue are a mesh of their own, their controls carry the names of the face's
+    with a prefix: ``teeth.t_MouthOpen`` follows ``face.MouthOpen``.
+    """
+    tails = [name.rpartition(".")[2].lower() for name in names]
+    leaders = {tail: i for i, tail in enumerate(tails)}
+    pairs = []
+    for i, tail in enumerate(tails):
+        prefix, _, rest = tail.partition("_")
+        if "." in names[i] and len(prefix) <= 2 and rest in leaders:
+            pairs.append((i, leaders[rest]))
+    return tuple(pairs)
+
+
 def _known(control: Control) -> dict[str, float]:
     return {name: v for name, v in control.hub.items() if name in SHAPE_INDEX and v != 0.0}
 
@@ -81,6 +103,24 @@ def _is_direct(control: Control) -> bool:
 def _only_shape(control: Control) -> tuple[int, float]:
     name, value = next(iter(_known(control).items()))
     return SHAPE_INDEX[name], value
+
+
+def _parts(controls: Sequence[Control]) -> set[int]:
+    """Controls that together make up one shape (its halves or quadrants, each with its share).
+
+    Each of them takes the shape's value whole.
+    """
+    by_shape: dict[int, dict[int, float]] = {}
+    for k, control in enumerate(controls):
+        if len(_known(control)) == 1:
+            shape, value = _only_shape(control)
+            by_shape.setdefault(shape, {})[k] = value
+    return {
+        k
+        for shares in by_shape.values()
+        if max(shares.values()) < DIRECT_VALUE and abs(sum(shares.values()) - 1.0) < 1e-6
+        for k in shares
+    }
 
 
 def _direct_controls(controls: Sequence[Control]) -> list[int]:

@@ -1,23 +1,45 @@
-"""From an expression to the controls of any rig: bounded, sparse least squares."""
+"""From an expression to the controls of any rig: bounded, sparse least squares.
 
+The expression's motion of the face anchors, taken from a head that we know, is explained by the
+controls' own motions of the same anchors::
+
+    minimise  ½ ‖F x − f‖² + Σ λ_k x_k + ½ Σ μ_k (x_k − p_k)²   within  l ≤ x ≤ u
+
+with F the features (`features`) of each control, f those of the expression, and p what the names
+say. Names rank first: a control that stands for one ARKit shape takes that shape's value, and the
+least squares only explain the shapes that no control stands for. A rig whose ARKit set is complete
+is thus set by name alone, its visemes and emotions stay neutral.
+"""
+
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Rig
 
 from .bounded import solve_bounded
-from .naming import NameMap, name_map
+from .features import features
+from .motion import anchor_motion, anchor_positions, anchors_of
+from .naming import NameMap, companions, name_map
+from .proportions import feature_sizes
+from .reach import reach_scales
+from .reference import Reference, built_in_reference
 
 Values = NDArray[np.float64]
 
-SPARSITY = 0.02
-"""Weight of the absolute values: a control must explain more than this to be used."""
-RIDGE = 1e-3
-"""Weight of the squared values: keeps the minimum unique."""
+SPARSITY = 0.004
+"""Absolute value, relative to a control's own motion energy: a lone control loses this much."""
+NOISE = 0.002
+"""Absolute value, relative to the mean energy: controls that hardly move must earn their use."""
+RIDGE = 1e-4
+"""Squared value, relative to the mean energy: keeps the minimum unique."""
+NAMED = 0.3
+"""Pull toward what a name that stands for several shapes says, relative to the energy."""
+UNSEEN = 1e-6
+"""Share of the largest energy below which a control moves no anchor."""
 
 
 class ExpressionSolver:
@@ -26,17 +48,24 @@ class ExpressionSolver:
     Args:
         rig: to be driven.
         use_names: False ignores what control names say.
+        reference: a head that is known; None takes the built-in one where it is needed.
 
     Raises:
         RigError: neither names nor anchors say what any control of the rig does.
     """
 
-    def __init__(self, rig: Rig, *, use_names: bool = True) -> None:
+    def __init__(
+        self, rig: Rig, *, use_names: bool = True, reference: Reference | None = None
+    ) -> None:
         self.rig = rig
-        self._names = name_map(rig)
+        self._names = name_map(rig) if use_names else name_map(_nameless(rig))
+        self._follow = companions(rig.names) if use_names else ()
         self._fill = _Fill(self._names)
+        self._seen: _Anchored | None = None
+        if rig.anchors is not None and rig.mesh is not None and not self._names.complete:
+            self._seen = _Anchored(rig, self._names, reference or built_in_reference())
         self._span = np.array([c.maximum - c.neutral for c in rig.controls], np.float64)
-        if not len(self._names.direct) and not len(self._names.combined):
+        if self._seen is None and not len(self._names.direct) and not len(self._names.combined):
             raise RigError(
                 f"rig {rig.name}: no face was found on it and no control name is known: name its "
                 "controls after a convention (freeavatar rig check lists them)"
@@ -48,8 +77,13 @@ class ExpressionSolver:
         weights = np.zeros(len(self.rig.controls))
         names = self._names
         weights[names.direct] = np.minimum(shapes[names.shapes] * names.scale, 1.0)
-        if not names.complete and len(names.combined):
-            weights[names.combined] = self._fill.solve(shapes)
+        if not names.complete:
+            if len(names.combined):
+                weights[names.combined] = self._fill.solve(shapes)
+            if self._seen is not None:
+                self._seen.solve(shapes, weights)
+            for follower, leader in self._follow:
+                weights[follower] = weights[leader]
         return np.asarray(self.rig.neutral + self._span * weights)
 
 
@@ -57,15 +91,59 @@ class _Fill:
     """Combinations of shapes (visemes, emotions) that best explain what no direct control says."""
 
     def __init__(self, names: NameMap) -> None:
-        self._open = np.ones(len(BLENDSHAPES))
-        self._open[names.shapes] = 0.0
-        self._columns = names.combinations * self._open
+        self._columns = names.combinations * names.open_shapes
         count = len(names.combined)
-        self._gram = names.combinations @ names.combinations.T + RIDGE * np.eye(count)
+        self._gram = names.combinations @ names.combinations.T + 1e-3 * np.eye(count)
         self._lower, self._upper = np.zeros(count), np.ones(count)
         self._last: Values | None = None
 
     def solve(self, shapes: Values) -> Values:
-        linear = self._columns @ shapes - SPARSITY
+        linear = self._columns @ shapes - 0.02
         self._last = solve_bounded(self._gram, linear, self._lower, self._upper, self._last)
         return self._last
+
+
+class _Anchored:
+    """The least squares over anchors, for the controls that no name sets directly."""
+
+    def __init__(self, rig: Rig, names: NameMap, reference: Reference) -> None:
+        found = anchors_of(rig).found & reference.found
+        moved = features(anchor_motion(rig) / feature_sizes(anchor_positions(rig)), found)
+        energy = np.einsum("kf,kf->k", moved, moved)
+        seen = energy > UNSEEN * energy.max(initial=0.0)
+        seen[names.direct] = False
+        # A control that also has a negative side is two variables of opposite motion.
+        lowest = np.minimum(_lower_weights(rig), 0.0)
+        back = seen & (lowest < 0)
+        self._controls = np.r_[np.flatnonzero(seen), np.flatnonzero(back)]
+        self._signs = np.r_[np.ones(seen.sum()), -np.ones(back.sum())]
+        columns = moved[self._controls] * self._signs[:, None]
+        energy = energy[self._controls]
+        typical = float(energy.mean()) if len(energy) else 1.0
+        named = np.isin(self._controls, names.combined) & (self._signs > 0)
+        self._pull = np.where(named, NAMED * energy, 0.0)
+        self._gram = columns @ columns.T + np.diag(self._pull + RIDGE * typical)
+        expressed = features(reference.motion, found) * names.open_shapes[:, None]
+        expressed = expressed * reach_scales(columns, expressed)[:, None]
+        self._linear = columns @ expressed.T
+        self._cost = SPARSITY * energy + NOISE * typical
+        self._lower = np.zeros(len(self._controls))
+        self._upper = np.where(self._signs > 0, 1.0, -lowest[self._controls])
+        self._last: Values | None = None
+
+    def solve(self, shapes: Values, weights: Values) -> None:
+        """Set the weights (K,) of its controls; on entry they hold what names say."""
+        linear = self._linear @ shapes + self._pull * weights[self._controls] - self._cost
+        self._last = solve_bounded(self._gram, linear, self._lower, self._upper, self._last)
+        weights[self._controls] = 0.0
+        np.add.at(weights, self._controls, self._signs * self._last)
+
+
+def _nameless(rig: Rig) -> Rig:
+    """The rig as if no name were known."""
+    return replace(rig, controls=tuple(replace(c, hub={}, convention="") for c in rig.controls))
+
+
+def _lower_weights(rig: Rig) -> Values:
+    """(K,) unit weight of each control's minimum, 0 or negative."""
+    return np.array([(c.minimum - c.neutral) / (c.maximum - c.neutral) for c in rig.controls])
