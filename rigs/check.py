@@ -165,7 +165,7 @@ class _Check:
                     f"{mapped} of them stand for ARKit shapes.",
                     names,
                 )
-        silent = [c.name for c in controls if not c.convention]
+        silent = [c.name for c in controls if not c.convention and not c.hub]
         if silent:
             text = f"{counted(silent, 'name follows', 'names follow')} no known convention: "
             text += f"{listed(silent)}."

@@ -11,29 +11,22 @@ import re
 import shutil
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import platformdirs
 
-from .conventions import ARKIT, describe_controls
+from .built_in import BUILT_IN, load_built_in
 from .errors import RigError
-from .rig_arrays import read_anchors, read_arrays, write_arrays
+from .rig_arrays import read_arrays, write_arrays
 from .rig_text import read_text, write_text
 from .spec import Anchors, Mesh, Rig
 
 FindAnchors = Callable[[Rig], Anchors | None]
 Progress = Callable[[str], None]
 """Told in words what is being done."""
-
-BUILT_IN = MappingProxyType(
-    {"arkit": None, "mannequin": "mannequin.glb", "toon": "toon.glb", "fox": "fox.glb"}
-)
-"""Rigs that ship, with their file in rigs/builtin; arkit has no mesh."""
 
 _TEXT, _ARRAYS = "rig.toml", "mesh.npz"
 _NAME = re.compile(r"\w(?:[\w .+-]{0,62}[\w+-])?")
@@ -73,7 +66,7 @@ def load(name: str | Path, *, find_anchors: FindAnchors | None = None) -> Rig:
     """
     known = str(name)
     if known in BUILT_IN:
-        return _with_anchors(_built_in(known), find_anchors)
+        return _with_anchors(load_built_in(known), find_anchors)
     if _allowed(known):
         _recover(known)
         if (folder() / known / _TEXT).is_file():
@@ -93,8 +86,7 @@ def source_path(name: str) -> Path | None:
         None for rigs without a mesh or without such a file.
     """
     if name in BUILT_IN:
-        file = BUILT_IN[name]
-        return Path(__file__).parent / "builtin" / file if file else None
+        return BUILT_IN[name]
     if _allowed(name) and (folder() / name).is_dir():
         return next(iter(sorted((folder() / name).glob("source.*"))), None)
     path = Path(name)
@@ -207,36 +199,6 @@ def _unknown(name: str, known: tuple[str, ...] | None = None) -> RigError:
     close = difflib.get_close_matches(name, among, 1, 0.5)
     hint = f", did you mean {close[0]}?" if close else "."
     return RigError(f"no rig named {name}{hint} Known: {', '.join(among) or 'none'}")
-
-
-def _built_in(name: str) -> Rig:
-    file = BUILT_IN[name]
-    if file is None:
-        return Rig(name=name, controls=describe_controls(ARKIT), source="built-in", licence="MIT")
-    from .loaders.load import load_rig
-
-    path = Path(__file__).parent / "builtin" / file
-    rig = with_meanings(replace(load_rig(path, name), source="built-in"), path)
-    beside = path.with_suffix(".anchors.npz")
-    return replace(rig, anchors=read_anchors(beside)) if beside.is_file() else rig
-
-
-def with_meanings(rig: Rig, path: Path) -> Rig:
-    """Controls that their names do not explain get the meaning given in NAME.hub.toml.
-
-    Args:
-        rig: as read from its file.
-        path: of that file; NAME.hub.toml lies beside it, or not.
-    """
-    beside = path.with_suffix(".hub.toml")
-    if not beside.is_file():
-        return rig
-    meanings = tomllib.loads(beside.read_text(encoding="utf-8"))
-    controls = (
-        replace(c, hub=MappingProxyType(dict(meanings[c.name]))) if c.name in meanings else c
-        for c in rig.controls
-    )
-    return replace(rig, controls=tuple(controls))
 
 
 def _with_anchors(rig: Rig, find_anchors: FindAnchors | None) -> Rig:

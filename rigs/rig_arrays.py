@@ -51,19 +51,27 @@ def anchor_arrays(anchors: Anchors) -> dict[str, NDArray[Any]]:
     }
 
 
-def write_anchors(path: Path, anchors: Anchors) -> None:
-    """Write anchors alone, as they lie beside built-in rigs."""
+def write_anchors(path: Path, anchors: Anchors, of: str) -> None:
+    """Write anchors alone, as they lie beside built-in rigs.
+
+    Args:
+        path: .npz to make.
+        anchors: what to write.
+        of: sha256 of the rig file whose vertices they name.
+    """
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **anchor_arrays(anchors))
+        arrays = anchor_arrays(anchors) | {"of": np.array(of)}
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def read_anchors(path: Path) -> Anchors:
-    """Read what `write_anchors` wrote.
+def read_anchors(path: Path) -> tuple[Anchors, str]:
+    """Anchors that `write_anchors` wrote, and the sha256 of the rig file they belong to.
 
     Raises:
         RigError: the file is damaged.
     """
-    return _anchors(path, _open(path), "")
+    arrays = _open(path)
+    return _anchors(path, arrays, ""), str(arrays.get("of", ""))
 
 
 def read_arrays(path: Path) -> tuple[tuple[str, ...], Mesh | None, Anchors | None]:
