@@ -29,8 +29,7 @@ def blend(neutral: FloatArray, deltas: FloatArray, weights: NDArray[np.floating]
         raise ValueError(
             f"neutral {neutral.shape}, deltas {deltas.shape} and weights {w.shape} disagree"
         )
-    moved = w.reshape(-1, len(deltas)) @ deltas.reshape(len(deltas), -1)
-    return np.asarray(neutral + moved.reshape(*w.shape[:-1], *neutral.shape), np.float32)
+    return np.asarray(neutral + np.tensordot(w, deltas, axes=1), np.float32)
 
 
 def unit_weights(rig: Rig, values: NDArray[np.floating]) -> FloatArray:
