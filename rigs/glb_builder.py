@@ -79,7 +79,11 @@ class GlbBuilder:
         """The whole GLB file."""
         chunk = b"".join(self._chunks)
         chunk += b"\0" * (-len(chunk) % 4)
-        self.content["buffers"] = [{"byteLength": len(chunk)}]
+        # Further buffers stay: the empty twin of a compressed one must not be lost.
+        self.content["buffers"] = [
+            {"byteLength": len(chunk)},
+            *self.content.get("buffers", [])[1:],
+        ]
         text = json.dumps(self.content, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
         length = 12 + 8 + len(text) + 8 + len(chunk)

@@ -287,7 +287,7 @@ def _parse_json(text: bytes, file: str) -> dict[str, Any]:
     if len(text) > MAX_JSON_BYTES:
         raise RigError(f"{file}: its JSON has {len(text) >> 20} MB; {MAX_JSON_BYTES >> 20} allowed")
     try:
-        content = json.loads(text.decode("utf-8-sig"))
+        content = json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant)
     except RecursionError:
         raise RigError(f"{file}: its JSON is nested too deeply") from None
     except ValueError as error:
@@ -295,6 +295,10 @@ def _parse_json(text: bytes, file: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RigError(f"{file}: its JSON should be an object, found {_kind(content)}")
     return content
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_version(document: Document) -> None:

@@ -289,7 +289,7 @@ def _filter(elements: Bytes, stride: int, method: str) -> Bytes:
     if method == "EXPONENTIAL":
         packed = elements.view("<i4")
         mantissa = (packed << 8 >> 8).astype(np.float64)
-        return np.ldexp(mantissa, packed >> 24).astype("<f4").view(np.uint8)
+        return np.asarray(np.ldexp(mantissa, packed >> 24), "<f4").view(np.uint8)
     raise ValueError(f"filter {method} on elements of {stride} bytes")
 
 
@@ -319,4 +319,4 @@ def _quaternion(packed: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def _rounded(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    return np.trunc(values + np.copysign(0.5, values)).astype(np.int64)
+    return np.asarray(np.trunc(values + np.copysign(0.5, values)), np.int64)

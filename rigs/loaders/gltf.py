@@ -94,14 +94,14 @@ def understand(document: Document, hints: Hints | None = None) -> Source:
     )
 
 
-def build_mesh(source: Source) -> tuple[Mesh, tuple[str, ...]]:
+def build_mesh(source: Source, *, required: bool = True) -> tuple[Mesh, tuple[str, ...]]:
     """The mesh in rig space and the names of its controls.
 
     A jaw bone without any jaw-opening morph target gives the control `jawOpen`: the displacement
     at 20 degrees.
 
     Raises:
-        RigError: nothing in the file can be driven.
+        RigError: nothing in the file can be driven, and `required`.
     """
     assembly, placement = source.assembly, source.placement
     vertices = placement.points(assembly.vertices)
@@ -111,7 +111,7 @@ def build_mesh(source: Source) -> tuple[Mesh, tuple[str, ...]]:
     if jaw is not None:
         opened = jaw_displacement(jaw.joint, vertices)
         deltas, names = np.concatenate([deltas, opened[None]]), (*names, JAW_CONTROL)
-    if not names:
+    if required and not names:
         raise RigError(
             f"{source.document.file} has no morph targets and no jaw bone: nothing on its face "
             "can be driven; export it with its shape keys"

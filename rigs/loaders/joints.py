@@ -19,9 +19,9 @@ JAW_OPENING = np.radians(20.0)
 
 NO_EYEBALL = {
     "aim", "bag", "bottom", "brow", "control", "corner", "ctrl", "down", "end", "gland",
-    "highlight", "in", "inner", "lash", "lashes", "lid", "lids", "line", "look", "lower", "master", "out",
-    "outer", "plica", "shadow", "shell", "socket", "target", "tear", "tip", "top", "up", "upper",
-    "water", "wet",
+    "highlight", "in", "inner", "lash", "lashes", "lid", "lids", "line", "look", "lower",
+    "master", "out", "outer", "plica", "shadow", "shell", "socket", "target", "tear", "tip",
+    "top", "up", "upper", "water", "wet",
 }  # fmt: skip
 NO_HEAD = {"end", "top", "tip", "target", "aim", "ctrl", "control", "hat", "look", "nub"}
 LEFT = {"l", "left", "lft", "lt"}
@@ -111,6 +111,13 @@ def jaw_displacement(joint: Joint, vertices: FloatArray) -> FloatArray:
     return np.asarray(joint.weights[:, None] * (local @ turn.T - local), np.float32)
 
 
+def neck_joint(vertices: FloatArray, deltas: FloatArray) -> Joint:
+    """A head joint for a rig without a head bone: everything turns about the neck."""
+    motion = np.linalg.norm(deltas, axis=2).max(axis=0, initial=0)
+    everything = np.ones(len(vertices), np.float32)
+    return Joint(role="head", pivot=neck_point(vertices, motion), weights=everything)
+
+
 def neck_point(vertices: FloatArray, motion: FloatArray) -> FloatArray:
     """Where a head without a bone turns: under the face, midway through the skull's depth."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -142,8 +149,7 @@ def _head(
     node, weights = head
     motion = np.linalg.norm(assembly.deltas, axis=2).max(axis=0, initial=0)
     if weights is None:
-        everything = np.ones(len(vertices), np.float32)
-        return _found("head", tree, -1, neck_point(vertices, motion), everything)
+        return FoundJoint(neck_joint(vertices, placement.points(assembly.deltas)), -1)
     pivot = placement.points(tree.matrices[node][:3, 3])
     follows = weights > 0.5
     if "head" not in named and follows.any() and not _near(vertices[follows], pivot):
