@@ -28,8 +28,8 @@ def jaw_open(m: Motion) -> Array:
     along = 0.26 - 0.5 * s + 0.24 * s * s
     fade = np.where(s > 0, near(m.attribute("mouth"), 0.22), near(m.attribute("mouth"), 0.95))
     reach = smoothstep(m.at[:, 2], 0.000, 0.050)
-    inside = 1.0 - 0.30 * m.attribute("inside")
-    weight = np.maximum(along * fade * reach * inside * m.attribute("skin"), m.attribute("lower"))
+    inside = 1.0 - 0.10 * m.attribute("inside")
+    weight = along * np.where(m.attribute("within") > 0, 1.0, fade * reach * inside * m.attribute("skin"))
     return m.jaw(27.0, weight)
 
 
@@ -68,15 +68,16 @@ def snarl(m: Motion) -> Array:
 
 def whistle(m: Motion) -> Array:
     """Lips drawn forward into a small round hole under the nose."""
-    w = m.around_mouth(0.24)
+    teeth = m.attribute("within") * (m.attribute("tongue") == 0)
+    w = np.maximum(m.around_mouth(0.24), teeth)
     back = smoothstep(m.at[:, 2], 0.115, 0.055)
     s = m.above
     front = near(m.at[:, 0], 0.012) * smoothstep(m.at[:, 2], 0.085, 0.110)
-    out = push(0.0, 0.0, 13.0, w * back)
-    out[:, 0] -= 0.30 * m.at[:, 0] * w * back
+    out = push(0.0, 0.0, 12.0, w * back)
+    out[:, 0] -= 0.22 * m.at[:, 0] * w * back
     lips = m.around_mouth(0.11) * front
     out += push(0.0, -7.5, 0.0, lips * np.maximum(-s, 0.0)) + push(0.0, 1.5, 0.0, lips * np.maximum(s, 0.0))
-    return out + push(0.0, 0.0, 5.0, m.around_mouth(0.16) * front) + push(0.0, -6.0, -1.0, m.attribute("lower"))
+    return out + push(0.0, 0.0, 5.0, m.around_mouth(0.16) * front) 
 
 
 def blink(m: Motion) -> Array:
@@ -120,8 +121,8 @@ def tongue_out(m: Motion) -> Array:
     t = m.attribute("tongue")
     s = m.above
     lips = m.around_mouth(0.12) * near(m.at[:, 0], 0.016) * smoothstep(m.at[:, 2], 0.075, 0.105)
-    out = push(0.0, 4.0, 42.0, t) - push(0.0, 15.0, 0.0, t**5)
-    return out + push(0.0, -7.5, 0.0, lips * np.maximum(-s, 0.0)) + push(0.0, -6.0, 0.0, m.attribute("lower") * (t == 0))
+    out = push(0.0, 5.0, 42.0, t) - push(0.0, 24.0, 0.0, t**4)
+    return out + push(0.0, -7.5, 0.0, lips * np.maximum(-s, 0.0))
 
 
 def cheek_puff(m: Motion) -> Array:
@@ -148,7 +149,7 @@ def ears_perk(m: Motion) -> Array:
 
 def ears_back(m: Motion) -> Array:
     """Ears laid back and out."""
-    return m.both(_ear(m, 42.0, 40.0))
+    return m.both(_ear(m, 44.0, 32.0))
 
 
 # name: (shape, name of the mirrored control or "", region, meaning in ARKit's names)

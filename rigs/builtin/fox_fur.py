@@ -16,7 +16,7 @@ EAR_BASE = vector(43, 62, -14)
 
 def ears() -> Piece:
     """Large pointed ears, dark at the tip, hollow in front."""
-    rows, around = 16, 24
+    rows, around = 18, 28
     share = np.linspace(0.0, 1.0, rows)
     path = curve([EAR_BASE + vector(-3, -22, 2), EAR_BASE + vector(8, 26, 0), EAR_BASE + vector(20, 74, -10)], rows)
     wide = PchipInterpolator([0, 0.2, 0.45, 0.75, 0.93, 1], [34, 35, 30, 17, 6.5, 0.8])(share) / 1000
@@ -36,7 +36,7 @@ def ears() -> Piece:
     triangles = piece.triangles["fur"]
     row, column = np.minimum(triangles, rows * around - 1) // around, triangles % around
     tip = row.max(axis=1) > 0.72 * rows
-    is_front = (np.sin((column.mean(axis=1) + 0.0) / around * 2 * np.pi) < -0.25) & (np.ptp(column, axis=1) < 3)
+    is_front = (np.sin((column.mean(axis=1) + 0.0) / around * 2 * np.pi) < -0.45) & (np.ptp(column, axis=1) < 3)
     inner = is_front & (row.max(axis=1) < 0.86 * rows)
     split = {
         "ear_inner": triangles[inner],
@@ -55,10 +55,10 @@ def tufts() -> list[Piece]:
     """Cheek ruffs, brow spots and the tuft between the ears."""
     out = []
     for root, tip, wide in (
-        ((60, -8, 2), (103, -16, -10), 16.0),
-        ((58, -24, 4), (101, -44, -6), 17.0),
-        ((50, -36, 8), (82, -68, -2), 17.0),
-        ((34, -46, 12), (50, -84, 4), 16.0),
+        ((60, -4, 2), (110, -8, -12), 17.0),
+        ((58, -22, 4), (112, -42, -8), 19.0),
+        ((50, -36, 8), (92, -74, -4), 19.0),
+        ((34, -46, 12), (56, -92, 4), 17.0),
     ):
         a, b = vector(*root), vector(*tip)
         middle = 0.5 * (a + b) + vector(3, 5, 4)
@@ -108,18 +108,20 @@ def body() -> list[Piece]:
 def _bib() -> list[Piece]:
     out = []
     rows: list[tuple[float, list[float], float, float]] = [
-        (-148, [-34, 0, 34], 20.0, 42),
-        (-118, [-48, -17, 17, 48], 20.0, 42),
-        (-90, [-36, 0, 36], 20.0, 44),
-        (-66, [-48, -18, 18, 48], 18.0, 36),
+        (-112, [-22, 22], 24.0, 66),
+        (-108, [0], 26.0, 78),
+        (-88, [-52, -18, 18, 52], 21.0, 60),
+        (-64, [-38, 0, 38], 21.0, 54),
+        (-48, [-54, -20, 20, 54], 18.0, 44),
     ]
     for y, across, wide, long in rows:
         for x in across:
-            depth = 66.0 * (1.0 - (x / 95.0) ** 2) ** 0.5 - 34.0 - 0.22 * (y + 148.0)
-            a = vector(x * 0.9, y + 20, depth - 12)
-            b = vector(x * 1.08, y + 20 - 0.55 * long, depth + 5)
-            tip = vector(x * 1.0, y + 20 - long, depth + 2)
+            depth = 66.0 * (1.0 - (x / 95.0) ** 2) ** 0.5 - 36.0 - 0.22 * (y + 112.0)
+            a = vector(x * 0.85, y + 6, depth - 16)
+            b = vector(x, y - 0.45 * long, depth + 6)
+            tip = vector(x * 0.9, y - long, depth + 11)
             side = np.array([1.0, 0.0, -0.012 * x])
-            piece = _tuft([a, b, tip], side, [wide * 0.8, wide, wide * 0.7, 0.6], [10, 10, 7, 0.6], "cream")
+            widths = [wide * 0.7, wide, wide * 0.9, wide * 0.5, 0.5]
+            piece = _tuft([a, b, tip], side, widths, [8, 9, 8, 5, 0.5], "cream")
             out.append(marked(piece, body=1.0, neck=smoothstep(piece.vertices[:, 1], -0.150, -0.050)))
     return out

@@ -10,7 +10,7 @@ from .sculpt_fields import Array, bump, smoothstep, vector
 from .sculpt_paint import Picture, colour, iris, mix, picture, positions
 from .sculpt_pieces import Piece, linear
 
-FUR, CREAM, DARK = "#e5762b", "#fff0da", "#4b2a20"
+FUR, CREAM, DARK = "#e5762b", "#fbead0", "#4b2a20"
 
 
 def coat(face: Piece, size: int = 512) -> Picture:
@@ -25,17 +25,9 @@ def coat(face: Piece, size: int = 512) -> Picture:
     out = mix(out, colour(CREAM), smoothstep(edge + ragged - y, -1.2, 1.6))
     shadow = bump(at, vector(0, -60, 30), vector(60, 16, 60))
     out = mix(out, colour("#e9cfae"), 0.5 * shadow)
-    tear = np.hypot((x - 20.0 + 0.20 * (z - 60.0)) / 3.0, (y - 4.0 + 0.18 * (z - 60)) / 4.5)
+    tear = np.hypot((x - 20.0 + 0.20 * (z - 60.0)) / 3.0, (y - 6.0 + 0.18 * (z - 60)) / 4.5)
     out = mix(out, colour(DARK), 0.65 * smoothstep(tear, 1.3, 0.4) * smoothstep(z, 52.0, 58.0))
-    return picture(mix(out, colour(DARK), 0.8 * _rim(at)))
-
-
-def _rim(at: Array) -> Array:
-    from .fox_shape import EYE
-
-    own = (at - EYE.centre) @ EYE.frame
-    far = np.hypot(own[..., 0] / EYE.half_width, (own[..., 1] - 0.001) / EYE.upper)
-    return np.asarray(smoothstep(far, 1.32, 1.10) * (own[..., 2] > 0))
+    return picture(out)
 
 
 def looks(face: Piece) -> Mapping[str, Mapping[str, Any]]:
@@ -49,7 +41,7 @@ def looks(face: Piece) -> Mapping[str, Mapping[str, Any]]:
         {
             "skin": {"texture": coat(face), "colour": (1.0, 1.0, 1.0, 1.0), **rough},
             "fur": {"colour": linear(0xDC, 0x6C, 0x26), **rough},
-            "cream": {"colour": linear(0xFF, 0xF0, 0xDA), **rough},
+            "cream": {"colour": linear(0xF8, 0xE6, 0xCB), **rough},
             "dark": {"colour": linear(0x4B, 0x2A, 0x20), **rough},
             "ear_inner": {"colour": linear(0xF3, 0xC3, 0xA4), **rough},
             "lips": {"colour": linear(0x3A, 0x20, 0x1C), "roughness": 0.5},

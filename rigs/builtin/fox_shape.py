@@ -27,14 +27,15 @@ EYE = Eye(
     outward=0.30,
     tilt=0.0040,
     nasal=0.55,
+    line=0.14,
 )
 HINGE = vector(0, -22, 8)
 """Jaw joint."""
-CORNER = vector(33, -30, 62)
+CORNER = vector(35, -26, 60)
 """Corner of the mouth."""
-FRONT = vector(0, -38.5, 122)
+FRONT = vector(0, -34.5, 122)
 """Middle of the mouth, under the nose."""
-THROAT = vector(0, -36, 34)
+THROAT = vector(0, -33, 34)
 """Where the mouth ends inside."""
 
 
@@ -50,9 +51,11 @@ def surface(points: Array) -> Array:
         ],
         0.03,
     )
-    muzzle = capsule(p, vector(0, -20, 44), vector(0, -27, 114), 0.034, 0.0165)
+    muzzle = capsule(p, vector(0, -20, 44), vector(0, -26, 106), 0.036, 0.0185)
     head = smooth_minimum(head, muzzle, 0.028)
-    head = smooth_minimum(head, ellipsoid(p, vector(12, -29, 98), vector(13, 12, 24)), 0.016)
+    head = smooth_minimum(head, ellipsoid(p, vector(12, -25, 96), vector(13, 11, 22)), 0.016)
+    chin = capsule(p, vector(0, -38, 50), vector(0, -39, 99), 0.022, 0.0115)
+    head = smooth_minimum(head, chin, 0.012)
     brow = ellipsoid(p, vector(30, 38, 48), vector(22, 9, 16))
     head = smooth_minimum(head, brow, 0.02)
     eye = np.linalg.norm(p - EYE.centre, axis=-1) - EYE.radius * 1.10
@@ -86,7 +89,7 @@ def mouth_opening(half: int = 29) -> Opening:
     corner = smoothstep(np.abs(np.sin(turn)), 0.0, 0.4)
     # Share of the outermost ring's distance from the slit, height over the fur in mm.
     rows = [(1.0, 0.0), (0.66, 0.2), (0.40, 0.7), (0.26, 1.5), (0.10, 1.4), (0.0, 0.4)]
-    outer = 0.20 - 0.04 * np.sin(turn)
+    outer = 0.19 - 0.03 * np.sin(turn)
     rings, anchors, distances = [], [], []
     for share, height in rows:
         x, y = slit(share * outer, turn, FOCUS)
@@ -94,7 +97,7 @@ def mouth_opening(half: int = 29) -> Opening:
         anchors.append(on_face)
         distances.append(share * outer)
         rings.append(lifted(surface, on_face, height * (0.3 + 0.7 * corner) / 1000.0))
-    for inward, tall in ((0.95, 0.0006), (0.92, 0.0050), (0.84, 0.0085), (0.55, 0.0120), (0.15, 0.008)):
+    for inward, tall in ((0.95, 0.0005), (0.925, 0.0035), (0.85, 0.0075), (0.55, 0.0110), (0.15, 0.008)):
         ring = THROAT + (rings[len(rows) - 1] - THROAT) * np.array([inward, 1.0, inward])
         ring[:, 1] = ring[:, 1] * inward + THROAT[1] * (1 - inward) + tall * np.sin(turn)
         rings.append(ring)
@@ -102,7 +105,7 @@ def mouth_opening(half: int = 29) -> Opening:
         distances.append(np.zeros(half))
     stacked = np.stack(rings)
     stacked[:, [0, -1], 0] = 0.0
-    depth = np.array([0.0] * len(rows) + [0.0, 0.1, 0.25, 0.6, 1.0])
+    depth = np.array([0.0] * len(rows) + [0.0, 0.6, 0.9, 1.0, 1.0])
     return Opening(
         rings=stacked,
         materials=["skin", "skin", "lips", "lips", "lips", "lips"] + ["mouth"] * 4,
@@ -122,7 +125,7 @@ def face() -> Piece:
 
     def spacing(disc: Array) -> Array:
         angle = np.hypot(disc[:, 0], disc[:, 1])
-        return 0.085 + 0.0 * angle + 0.10 * smoothstep(angle, 1.5, 2.4)
+        return 0.090 + 0.10 * smoothstep(angle, 1.5, 2.4)
 
     half = skin(RAYS, [lids(EYE, surface), mouth_opening()], spacing)
     mouth = np.asarray(half.attributes["mouth"]).copy()
@@ -147,7 +150,7 @@ def nose() -> Piece:
     wide = 1.0 + 0.22 * v[:, 1]
     groove = np.exp(-((v[:, 0] / 0.16) ** 2)) * smoothstep(-v[:, 1], -0.2, 0.6)
     v = v * np.column_stack([wide, 1.0 - 0.12 * groove, 1.0 - 0.16 * groove])
-    v = v * np.array([0.0150, 0.0105, 0.0110]) + vector(0, -17.5, 127.5)
+    v = v * np.array([0.0150, 0.0105, 0.0110]) + vector(0, -16.0, 121.5)
     mirror = _mirror(piece.vertices)
     moved = replace(piece, vertices=v, mirror=mirror)
     n = len(v)
@@ -177,22 +180,28 @@ def teeth() -> list[Piece]:
     """Gums with small teeth and canines, above and below."""
     out = []
     for upper, inward, sign in ((True, 0.895, 1.0), (False, 0.865, -1.0)):
-        lower = 0.0 if upper else 1.0
-        path = arch(inward, 3.6 * sign, 31, 0.80)
+        path = arch(inward, 3.6 * sign, 31, 0.68)
         row = tube(
             path, np.array([0.0, 1.0, 0.0]), profile([3.2] * 2, 31), profile([1.6] * 2, 31), "teeth", 8
         )
-        out.append(marked(row, lower=lower))
-        line = arch(inward, 0.0, 41, 0.80)
-        for at, long, thick in ((12, 8.5, 2.6), (28, 8.5, 2.6)) if upper else ((13, 7.0, 2.2), (27, 7.0, 2.2)):
+        out.append(_follow(row, sign))
+        line = arch(inward, 0.0, 41, 0.68)
+        for at, long, thick in ((10, 8.5, 2.6), (30, 8.5, 2.6)) if upper else ((12, 7.0, 2.2), (28, 7.0, 2.2)):
             root = line[at] + vector(0, 3.0 * sign, 0)
             tip = root - vector(0, long * sign, -0.6)
             fang = tube(
                 curve([root, tip], 7), np.array([1.0, 0.0, 0.0]),
                 profile([thick, thick * 0.9, 0.3], 7), profile([thick, thick * 0.9, 0.3], 7), "teeth", 8,
             )
-            out.append(marked(fang, lower=lower))
+            out.append(_follow(fang, sign))
     return out
+
+
+def _follow(piece: Piece, sign: float) -> Piece:
+    """Teeth that go with the lip in front of them."""
+    reach = float(RAYS.to_surface(np.array([[FOCUS, float(mouth_line(np.array([FOCUS]))[0])]]))[0, 0])
+    turn = sign * np.arccos(np.clip(np.abs(piece.vertices[:, 0]) / reach, 0.0, 1.0))
+    return marked(piece, within=1.0, mouth_turn=turn)
 
 
 def tongue() -> Piece:
@@ -203,4 +212,5 @@ def tongue() -> Piece:
     taper = np.linspace(1.15, 0.82, 16)
     piece = tube(path, np.array([1.0, 0.0, 0.0]), 0.0115 * ease * taper, 0.0030 * ease, "tongue", 14)
     along = smoothstep(piece.vertices[:, 2], THROAT[2] + 0.01, tip[2])
-    return marked(piece, lower=1.0, tongue=along)
+    n = len(along)
+    return marked(piece, within=1.0, tongue=along, mouth_turn=np.full(n, -np.pi / 2))

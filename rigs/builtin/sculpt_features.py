@@ -48,6 +48,8 @@ class Eye:
     """How far the outer corner lies above the inner one, metres."""
     nasal: float = 0.4
     """How far the lids' loops spread toward the nose, as a share of how far they spread outward."""
+    line: float = 0.09
+    """Thickness of the line along the upper lid, as a share of the outline's size."""
     lid_gap: float = 0.07
     """Distance of the lid's edge from the eyeball as a share of the radius."""
 
@@ -66,7 +68,7 @@ class Eye:
         y = height * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.85
         return np.column_stack([x * scale, (y + self.tilt * np.cos(turn)) * scale])
 
-    def on_sphere(self, flat: Array, radius: float) -> Array:
+    def on_sphere(self, flat: Array, radius: float | Array) -> Array:
         """(n, 2) own x, y to (n, 3) points of a sphere about the eye's centre."""
         z = np.sqrt(np.maximum(radius**2 - np.sum(flat**2, axis=1), 1e-6))
         return np.asarray(self.centre + np.column_stack([flat, z]) @ self.frame.T)
@@ -85,12 +87,15 @@ def lids(eye: Eye, field: Field, around: int = 36, line: str = "lash") -> Openin
     """
     turn = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)
     edge_flat = eye.outline(turn, 1.0)
-    edge = eye.on_sphere(edge_flat, eye.radius * (1.0 + eye.lid_gap))
-    scales = np.array([1.75, 1.55, 1.38, 1.24, 1.12, 1.04])
+    # Toward the nose the lids stand off the eyeball, out of the hollow beside the bridge.
+    stand = eye.lid_gap + 0.09 * smoothstep(-np.cos(turn), 0.3, 1.0)
+    edge = eye.on_sphere(edge_flat, eye.radius * (1.0 + stand))
+    scales = np.array([1.75, 1.55, 1.38, 1.26, 1.15, 1.04])
     follow = [0.0, 0.12, 0.42, 0.78, 0.95, 1.0, 1.0, 1.0]
     rings = [_onto(eye, field, eye.outline(turn, s)) for s in scales]
-    rim = 0.65 * rings[-1] + 0.35 * edge
-    rings[-1] = rim
+    wide = 1.0 + eye.line * (0.45 + 0.55 * smoothstep(np.cos(turn), -1.0, 0.7))
+    rim = _onto(eye, field, eye.outline(turn, wide))
+    rings[-1] = np.where((np.sin(turn) > 0.0)[:, None], rim, 0.65 * rings[-1] + 0.35 * edge)
     inner = eye.on_sphere(edge_flat * 0.99, eye.radius * 1.012)
     rings += [edge, inner]
     low = eye.on_sphere(
@@ -139,7 +144,7 @@ def _onto(eye: Eye, field: Field, flat: Array) -> Array:
     return np.asarray(eye.centre + np.column_stack([flat, high]) @ eye.frame.T)
 
 
-def turned_lids(eye: Eye, points: Array, angle: Array, share: Array) -> Array:
+def turned_lids(eye: Eye, points: Array, angle: Array, share: Array, clearance: Array) -> Array:
     """(n, 3) displacement of lid vertices turned about the eye's own x axis.
 
     Straight lines between the open and the shut pose must not cut into the eyeball, so the turned
@@ -150,6 +155,7 @@ def turned_lids(eye: Eye, points: Array, angle: Array, share: Array) -> Array:
         points: (n, 3).
         angle: (n,) radians, positive upward.
         share: (n,) 0 leaves a vertex where it is on the way.
+        clearance: (n,) least distance from the eye's centre on the way, in radii.
     """
     own = (points - eye.centre) @ eye.frame
     turn = angle * share
@@ -157,7 +163,7 @@ def turned_lids(eye: Eye, points: Array, angle: Array, share: Array) -> Array:
     turned = np.column_stack([own[:, 0], c * own[:, 1] + s * own[:, 2], c * own[:, 2] - s * own[:, 1]])
     steps = np.linspace(0.0, 1.0, 17)[:, None, None]
     start = np.linalg.norm(own, axis=1)
-    clear = np.minimum(start, eye.radius * 1.02)
+    clear = np.minimum(start, eye.radius * clearance)
     lift = np.ones(len(own))
     for _ in range(40):
         path = own + steps * (turned * lift[:, None] - own)
@@ -166,7 +172,7 @@ def turned_lids(eye: Eye, points: Array, angle: Array, share: Array) -> Array:
     return np.asarray((turned * lift[:, None] - own) @ eye.frame.T)
 
 
-def eyeball(eye: Eye, material: str = "eye", rings: int = 20, around: int = 32) -> Piece:
+def eyeball(eye: Eye, material: str = "eye", rings: int = 16, around: int = 28) -> Piece:
     """The eyeball; its texture is centred on the pupil, the front half reaching radius 0.5."""
     piece = ball(np.zeros(3), eye.radius, material, rings, around)
     return Piece(

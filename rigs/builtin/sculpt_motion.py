@@ -38,7 +38,7 @@ class Motion:
 
     def around_mouth(self, width: float) -> Array:
         """(V,) 1 on the lips, falling off over `width` in confocal distance; skin only."""
-        deep = 1.0 - 0.75 * self.attribute("inside")
+        deep = 1.0 - 0.92 * self.attribute("inside")
         return near(self.attribute("mouth"), width) * deep * self.attribute("skin")
 
     def of_left(self, low: float = -12.0, high: float = 26.0) -> Array:
@@ -70,13 +70,16 @@ class Motion:
         moving = (self.attribute("lid") > 0) & (self.assembly.vertices[:, 0] > 0)
         travel = self.attribute("lid_shut") - self.attribute("lid_open")
         is_upper = smoothstep(np.sin(self.attribute("lid_turn")), -0.05, 0.05)
-        angle = amount * travel * (is_upper * upper + (1.0 - is_upper) * lower)
+        share = is_upper * upper + (1.0 - is_upper) * lower
+        # Closed lids overlap by a hair, the upper one in front, so that no white shows between.
+        angle = amount * share * (travel - 0.035 * is_upper)
         out = np.zeros_like(self.assembly.vertices)
         out[moving] = turned_lids(
             self.eye,
             self.assembly.vertices[moving],
             angle[moving],
             self.attribute("lid")[moving],
+            1.02 + 0.035 * is_upper[moving],
         )
         return out
 

@@ -18,10 +18,11 @@ def chomp(m: Motion) -> Array:
     reach = smoothstep(m.at[:, 2], -0.010, 0.060)
     along = 0.33 - 0.5 * s + 0.17 * s * s
     fade = np.where(s > 0, near(m.attribute("mouth"), 0.75), near(m.attribute("mouth"), 3.2))
-    inside = 1.0 - 0.35 * m.attribute("inside")
+    inside = 1.0 - 0.10 * m.attribute("inside")
     weight = np.maximum(along * fade * reach * inside * m.attribute("skin"), m.attribute("lower"))
     narrow = m.around_mouth(0.5) * (1.0 - np.abs(s)) * np.sign(m.at[:, 0])
-    return m.jaw(24.0, weight) + push(-3.0, 0.0, 0.0, narrow)
+    raised = m.around_mouth(0.3) * np.maximum(s, 0.0)
+    return m.jaw(24.0, weight) + push(-3.0, 0.0, 0.0, narrow) + push(0.0, 2.0, 0.5, raised)
 
 
 def zip_it(m: Motion) -> Array:
@@ -45,10 +46,14 @@ def _corner(m: Motion, x: float, y: float, z: float, width: float = 0.75) -> Arr
 
 def grin(m: Motion) -> Array:
     """One corner up and out, the cheek over it lifted, the lower lid with it."""
-    lips = _corner(m, 12.0, 11.0, -3.0, 0.85)
-    lift = m.around_mouth(0.30) * m.of_left(-8, 16) * (m.above > 0)
+    lateral = smoothstep(m.at[:, 0], 0.000, 0.030)
+    w = m.around_mouth(0.85)
+    lips = push(12.5, 0.0, -3.0, w * lateral) + push(0.0, 13.0, 0.0, w * lateral**1.9)
+    half = m.around_mouth(0.32) * smoothstep(m.at[:, 0], -0.030, 0.030)
+    part = push(0.0, 2.6, 0.0, half * np.maximum(m.above, 0.0))
+    part += push(0.0, -2.4, 0.0, half * np.maximum(-m.above, 0.0))
     cheek = bump(m.at, vector(50, -38, 66), vector(20, 15, 40)) * _off_lips(m)
-    moved = m.slid(lips + push(0.0, 1.6, 0.0, lift), 0.9)
+    moved = m.slid(lips + part, 0.9)
     return moved + push(1.5, 5.0, 4.5, cheek) + m.shut(0.30, upper=0.0)
 
 
@@ -83,11 +88,14 @@ def oo_face(m: Motion) -> Array:
     s = m.above
     lips = m.around_mouth(0.30)
     narrow = np.zeros_like(m.at)
-    narrow[:, 0] = -0.52 * m.at[:, 0] * w
-    opened = push(0.0, 4.2, 0.0, lips * np.maximum(s, 0.0)) - push(
-        0.0, 5.2, 0.0, lips * np.maximum(-s, 0.0)
+    narrow[:, 0] = -0.60 * m.at[:, 0] * w
+    narrow[:, 1] = -0.0045 * np.minimum(np.abs(m.at[:, 0]) / 0.029, 1.0) ** 2 * w
+    opened = push(0.0, 5.6, 0.0, lips * np.maximum(s, 0.0)) - push(
+        0.0, 6.0, 0.0, lips * np.maximum(-s, 0.0)
     )
-    return narrow + opened + push(0.0, 0.0, 8.5, m.around_mouth(0.42))
+    # The teeth draw back: a dark round hole reads, a white one does not.
+    hidden = push(0.0, 5.0, -5.0, m.attribute("upper")) - push(0.0, 7.0, 5.0, m.attribute("lower"))
+    return narrow + opened + hidden + push(0.0, 0.0, 8.5, m.around_mouth(0.42))
 
 
 def yuck(m: Motion) -> Array:
@@ -120,7 +128,7 @@ def bleh(m: Motion) -> Array:
         0.0, 9.5, -2.0, lips * np.maximum(-s, 0.0)
     )
     t = m.attribute("tongue")
-    out = push(0.0, 5.0, 30.0, t) - push(0.0, 9.0, 0.0, t**4)
+    out = push(0.0, 5.5, 31.0, t) - push(0.0, 15.0, 0.0, t**4)
     return opened + out - push(0.0, 9.0, 2.0, m.attribute("lower") * (t == 0))
 
 

@@ -82,8 +82,8 @@ def mouth_opening(half: int = 25) -> Opening:
         on_face = frontal(x, y + mouth_line(x))
         anchors.append(on_face)
         rings.append(lifted(surface, on_face, height))
-    inner = [(0.0035, 0.0004, 1.0), (0.006, 0.006, 1.05), (0.010, 0.014, 1.12)]
-    inner += [(0.028, 0.016, 1.10), (0.048, 0.011, 0.8)]
+    inner = [(0.0035, 0.0004, 1.0), (0.0065, 0.005, 1.04), (0.012, 0.0105, 1.10)]
+    inner += [(0.028, 0.014, 1.10), (0.048, 0.010, 0.8)]
     for depth, tall, wide in inner:
         ring = rings[len(rows)].copy()
         ring[:, 0] *= wide
@@ -94,7 +94,7 @@ def mouth_opening(half: int = 25) -> Opening:
         distances.append(np.zeros(half))
     stacked = np.stack(rings)
     stacked[:, [0, -1], 0] = 0.0
-    depth = np.array([0.0] * (len(rows) + 1) + [0.0, 0.1, 0.3, 0.7, 1.0])
+    depth = np.array([0.0] * (len(rows) + 1) + [0.0, 0.4, 0.8, 1.0, 1.0])
     return Opening(
         rings=stacked,
         materials=["skin"] * 3 + ["lips"] * 5 + ["mouth"] * 4,
@@ -182,16 +182,16 @@ def ears() -> Piece:
 def teeth(upper: bool) -> Piece:
     """A row of teeth along an arch, one rounded band."""
     turn = np.linspace(-1.35, 1.35, 33)
-    wide, deep = (0.0275, 0.030) if upper else (0.0255, 0.028)
-    front = float(frontal(np.zeros(1), MOUTH[1:2])[0, 2]) - (0.0085 if upper else 0.0100)
+    wide, deep = (0.0305, 0.0125) if upper else (0.0275, 0.0125)
+    front = float(frontal(np.zeros(1), MOUTH[1:2])[0, 2]) - (0.0095 if upper else 0.0135)
     path = np.column_stack(
         [wide * np.sin(turn), np.zeros(33), front - deep * (1.0 - np.cos(turn))]
     )
-    path[:, 1] = MOUTH[1] + (0.0055 if upper else -0.0062)
+    path[:, 1] = MOUTH[1] + (0.0030 if upper else -0.0085)
     up = np.array([0.0, 1.0, 0.0])
     taper = np.minimum(1.0, 1.35 * np.cos(turn / 1.35 * np.pi / 2) + 0.35)
     row = tube(path, up, (0.0065 if upper else 0.0055) * taper, 0.0022 * taper, "teeth", 10)
-    return marked(row, lower=0.0 if upper else 1.0)
+    return marked(row, lower=0.0 if upper else 1.0, upper=1.0 if upper else 0.0)
 
 
 def tongue() -> Piece:
