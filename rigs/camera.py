@@ -15,7 +15,7 @@ HEADROOM = 1.08
 YAW, PITCH = 0.35, 0.2
 """Turns of the head that stay in the picture, radians."""
 CUT_BELOW = np.array([0.7, 0.8, 1.0])
-CUT_ABOVE = np.array([0.7, 1.15, 1.0])
+CUT_ABOVE = np.array([0.7, 1.3, 1.0])
 """Farthest that the picture reaches from the middle of the moving part, in heights of it."""
 
 
@@ -128,10 +128,10 @@ def face_bounds(
     head = vertices if joint is None else vertices[joint.weights > 0.5]
     pivot = centre - [0, 0, portrait / 2] if joint is None else joint.pivot.astype(np.float64)
     shown = np.vstack([head, moved, *(_turned(moved, pivot) if turning else [])])
-    low = np.minimum(low + mesh.deltas[:, face].min(axis=(0, 1)), shown.min(axis=0))
-    high = np.maximum(high + mesh.deltas[:, face].max(axis=(0, 1)), shown.max(axis=0))
-    low = np.maximum(low, centre - portrait * CUT_BELOW)
-    high = np.minimum(high, centre + portrait * CUT_ABOVE)
+    least = np.maximum(low + mesh.deltas[:, face].min(axis=(0, 1)), centre - portrait)
+    most = np.minimum(high + mesh.deltas[:, face].max(axis=(0, 1)), centre + portrait)
+    low = np.minimum(least, np.maximum(shown.min(axis=0), centre - portrait * CUT_BELOW))
+    high = np.maximum(most, np.minimum(shown.max(axis=0), centre + portrait * CUT_ABOVE))
     # The neutral face stays in the middle, whichever side of the head has more hair.
     half = max(centre[0] - low[0], high[0] - centre[0])
     low[0], high[0] = centre[0] - half, centre[0] + half

@@ -62,8 +62,8 @@ def ray_distances(
         turned = np.cross(away, first)
         v = rays @ turned.T / volume
         distance = (turned * second).sum(axis=1) / volume
-    # Triangles seen from behind have a negative volume; the camera does not see them.
-    inside = (volume > 0) & (u >= 0) & (v >= 0) & (u + v <= 1) & (distance > 0)
+        # Triangles seen from behind have a negative volume; the camera does not see them.
+        inside = (volume > 0) & (u >= 0) & (v >= 0) & (u + v <= 1) & (distance > 0)
     return np.where(inside, distance, np.inf)
 
 
