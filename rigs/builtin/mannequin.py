@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ..conventions import ARKIT, describe_controls
 from ..spec import Joint, Mesh, Part, Rig
 from . import mannequin_inside as inside
+from .mannequin_ears import ear
 from .mannequin_expressions import controls
 from .mannequin_motion import Tissue
 from .mannequin_openings import smoothstep
@@ -39,7 +40,7 @@ class Piece:
 def build() -> Rig:
     """The mannequin as a rig: 52 ARKit controls, head and eye joints, textured parts."""
     skin = make_skin()
-    pieces = [_skin_piece(skin), *_eyes(), *_mouth_pieces()]
+    pieces = [_skin_piece(skin), *_eyes(), *_mouth_pieces(), _lashes(skin)]
     points = np.concatenate([p.points for p in pieces])
     tissue = Tissue(
         points,
@@ -90,7 +91,39 @@ def _skin_piece(skin: Skin) -> Piece:
     ring = np.concatenate([skin.ring, skin.ring[back]])
     where = np.concatenate([skin.where, skin.where[back]])
     upper = np.concatenate([skin.upper, skin.upper[back]])
-    return Piece("skin", points, quads, where, ring, upper, texture_coordinates(angles))
+    sheet = Piece("skin", points, quads, where, ring, upper, texture_coordinates(angles))
+    return _with_ears(sheet)
+
+
+def _with_ears(sheet: Piece) -> Piece:
+    """Ears belong to the skin's material, with a corner of its texture."""
+    points, uv, hollow, quads = ear()
+    for side in (1.0, -1.0):
+        n = len(sheet.points)
+        sheet.points = np.concatenate([sheet.points, points * [side, 1, 1]])
+        sheet.quads = np.concatenate([sheet.quads, (quads if side > 0 else quads[:, ::-1]) + n])
+        sheet.where = np.concatenate([sheet.where, np.full(len(points), 7, np.int64)])
+        sheet.ring = np.concatenate([sheet.ring, hollow])
+        sheet.upper = np.concatenate([sheet.upper, np.zeros(len(points))])
+        sheet.uv = np.concatenate([sheet.uv, uv])
+    return sheet
+
+
+def _lashes(skin: Skin) -> Piece:
+    """Curled blades that grow from the upper lids' margins; they turn with the lids."""
+    points, quads, where = [], [], []
+    for kind, side in ((1, 1.0), (2, -1.0)):
+        root = skin.points[(skin.where == kind) & (skin.ring == 1.0) & (skin.upper > 0)]
+        root = root[np.argsort(side * root[:, 0])]
+        p, q = inside.lashes(root * [side, 1, 1])
+        quads.append((q if side > 0 else q[:, ::-1]) + sum(len(x) for x in points))
+        points.append(p * [side, 1, 1])
+        where.append(np.full(len(p), kind, np.int64))
+    n = sum(len(p) for p in points)
+    return Piece(
+        "lashes", np.concatenate(points), np.concatenate(quads), np.concatenate(where),
+        np.full(n, 1.05), np.ones(n), np.zeros((n, 2)),
+    )  # fmt: skip
 
 
 def _eyes() -> list[Piece]:
@@ -125,6 +158,7 @@ _COLOURS = {
     "lower teeth": (0.78, 0.73, 0.62, 1.0),
     "upper gums": (0.52, 0.17, 0.16, 1.0),
     "lower gums": (0.50, 0.16, 0.15, 1.0),
+    "lashes": (0.012, 0.008, 0.006, 1.0),
     "tongue": (0.56, 0.19, 0.18, 1.0),
 }
 _ROUGHNESS = {"skin": 0.62, "left eye": 0.12, "right eye": 0.12, "upper teeth": 0.25,
@@ -144,6 +178,7 @@ def _join(pieces: list[Piece]) -> tuple[IntArray, tuple[Part, ...]]:
                     name=name, first_triangle=first, triangle_count=len(t),
                     colour=_COLOURS.get(name, (1.0, 1.0, 1.0, 1.0)),
                     texture=_texture(name, piece), roughness=_ROUGHNESS.get(name, 0.6),
+                    double_sided=name == "lashes",
                 )
             )  # fmt: skip
             triangles.append(t)
@@ -161,8 +196,13 @@ def _materials(piece: Piece) -> list[tuple[str, IntArray]]:
 
 def _texture(name: str, piece: Piece) -> NDArray[np.uint8] | None:
     if name == "skin":
-        outside = piece.ring <= 1.0
-        return skin_texture(piece.uv[outside], piece.points[outside])
+        outside = (piece.ring <= 1.0) | (piece.where != 3)
+        shown = _triangles(piece.quads[outside[piece.quads].all(1)])
+        lips = np.where(piece.where == 3, piece.ring, 0.0)
+        lids = np.where(np.isin(piece.where, (1, 2)), piece.ring * np.sign(piece.upper), 0.0)
+        ears = np.where(piece.where == 7, 1.0 + piece.ring, 0.0)
+        known = np.stack([lips, lids, ears], 1)
+        return skin_texture(piece.uv, shown, piece.points, known)
     return eye_texture() if name.endswith("eye") else None
 
 

@@ -142,3 +142,25 @@ def tongue() -> Piece:
         rows.append(np.stack([x, rise + y, np.full(18, z)], -1))
     points = np.concatenate(rows)
     return points, grid_quads(15, 18, closed=True)
+
+
+def lashes(margin: Array, count: int = 34) -> Piece:
+    """Upper lashes of the left eye: curled tapering blades along the lid margin (N, 3)."""
+    make = np.random.default_rng(9)
+    at = np.linspace(0.05, 0.97, count) * (len(margin) - 1)
+    roots = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], -1)
+    points, quads = [], []
+    for k, root in enumerate(roots):
+        u = k / (count - 1)
+        length = (2.2 + 2.9 * np.sin(np.pi * (0.1 + 0.72 * u)) ** 0.6) * make.uniform(0.85, 1.08)
+        fan = np.array([(u - 0.4) * 0.9 + make.normal(0, 0.06), 0.1, 1.0])
+        t = np.array([0.0, 0.4, 0.75, 1.0])[:, None]
+        middle = root + [0.0, -0.1, -0.4] + length * (fan * (t - 0.35 * t**2) + CURL * t**2)
+        wide = np.array([0.19, 0.15, 0.09, 0.02])[:, None] * [1.0, 0.0, -0.3]
+        points.append(np.stack([middle - wide, middle + wide], 1).reshape(-1, 3))
+        quads.append(grid_quads(4, 2, closed=False) + 8 * k)
+    return np.concatenate(points), np.concatenate(quads)
+
+
+CURL = np.array([0.0, 0.72, 0.15])
+"""How far a lash of unit length bends upward and forward at its tip."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .mannequin_surface import EYE, EYE_RADIUS, Array
+from .mannequin_surface import EYE, EYE_RADIUS, Array, cast
 
 Mapping = Callable[[Array], Array]
 
@@ -16,7 +16,7 @@ LIP_RINGS = (
     1.08, 1.2, 1.4, 1.8, 2.3, 2.8,
 )  # fmt: skip
 LID_THICKNESS = 1.7
-SEAM_HALF_GAP = 0.12
+SEAM_HALF_GAP = 0.03
 MOUTH_HALF_WIDTH = 25.5
 
 
@@ -100,13 +100,15 @@ def _lid_inside(t: float, flat: Array, side: float) -> Array:
     steps = np.array([1.0, 1.1, 1.2, 1.45, 1.8])
     over = np.interp(t, steps, [0.0, -0.35, -0.3, 2.2, 5.0])  # across the opening, outward +
     lift = np.interp(t, steps, [LID_THICKNESS, 1.35, 0.75, 0.7, 0.7])
-    sink = np.interp(t, steps, [0.0, 0.0, 0.2, 1.2, 4.0])
+    sink = np.interp(t, steps, [0.0, 0.2, 0.6, 2.4, 9.0])
     centre = np.array([-0.2, -0.3])
     outward = flat - centre
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    points = _on_lid(flat + over * outward, EYE_RADIUS + lift, side)
-    r = np.hypot(flat[:, 0], flat[:, 1])
-    points[:, 2] -= sink * smoothstep(r, 9.0, 14.0)
+    corner = smoothstep(np.abs(flat[:, 0]), 9.5, 13.5)
+    toward_ball = np.interp(t, steps, [0.0, -0.2, -0.6, -3.2, -7.0])
+    shift = over + corner * (toward_ball - over)
+    points = _on_lid(flat + shift[:, None] * outward, EYE_RADIUS + lift, side)
+    points[:, 2] -= sink * corner
     return points
 
 
@@ -119,7 +121,7 @@ def seam(s: Array) -> Array:
 def lip_border(s: Array, upper: Array) -> Array:
     """(..., 2) x and y of the edge of the red of the lips."""
     a = np.abs(s)
-    bow = 6.6 + 1.7 * np.exp(-(((a - 0.22) / 0.15) ** 2)) - 0.6 * np.exp(-((a / 0.09) ** 2))
+    bow = 6.9 + 1.2 * np.exp(-(((a - 0.24) / 0.16) ** 2)) - 0.5 * np.exp(-((a / 0.12) ** 2))
     top = bow * (1 - a**2.0) ** 0.8
     low = -9.6 * (1 - a**2.4) ** 0.95
     xy = seam(s)
@@ -128,8 +130,9 @@ def lip_border(s: Array, upper: Array) -> Array:
 
 
 def _face_angles(xy: Array, to_angles: Mapping) -> Array:
-    depth = 104.0 - 17.0 * np.abs(xy[:, 0] / MOUTH_HALF_WIDTH) ** 2.0
-    return to_angles(np.concatenate([xy, depth[:, None]], 1))
+    """Ray angles (N, 2) of the points of the face straight behind (N, 2) x and y."""
+    inside = np.concatenate([xy, np.full((len(xy), 1), 40.0)], 1)
+    return to_angles(cast(inside, np.tile([0.0, 0.0, 1.0], (len(xy), 1))))
 
 
 def lip_ring(
@@ -174,7 +177,7 @@ _PROFILE: NDArray[np.float64] = np.array(
     [
         [0.0, 0.13, 0.28, 0.45, 0.62, 0.78, 0.90, 1.0],
         [0.0, 0.9, 1.9, 2.9, 3.6, 3.5, 2.4, 0.3],  # upper
-        [0.0, 0.9, 2.2, 3.8, 4.7, 4.5, 3.0, 0.3],  # lower
+        [0.0, 0.5, 1.5, 3.0, 4.2, 4.3, 3.0, 0.3],  # lower
     ]
 )
 
@@ -186,8 +189,10 @@ def _mouth_inside(t: float, s: Array, upper: Array, line: Array) -> Array:
     rise = np.interp(t, steps, [0.0, 0.0, 0.5, 3.5, 11.0, 13.0, 13.0])
     inward = np.stack([-0.55 * line[:, 0], np.zeros(len(s)), 50.0 - line[:, 2]], -1)
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
-    lips = line + back * inward
-    lips[:, 1] += rise * upper * (1.0 - np.abs(s) ** 3)
+    deeper = back * (1.0 + 1.4 * np.abs(s) ** 4)
+    lips = line + deeper[:, None] * inward
+    seal = np.interp(t, steps, [0.0, -0.2, -0.2, 0.0, 0.0, 0.0, 0.0])
+    lips[:, 1] += (rise + seal) * upper * (1.0 - np.abs(s) ** 3)
     wide, high, deep = (
         float(np.interp(t, [1.8, 2.3, 2.8], v))
         for v in ([30.0, 33.0, 27.0], [15.0, 19.0, 17.0], [84.0, 66.0, 38.0])

@@ -2,14 +2,17 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from .mannequin_openings import lip_border, smoothstep
+from .mannequin_openings import LIP_BORDER, smoothstep
 from .mannequin_inside import EYE_TEXTURE_ANGLE, IRIS_ANGLE
-from .mannequin_surface import Array
+from .mannequin_surface import Array, hair_mask
+
+IntArray = NDArray[np.int64]
 
 SIZE = 1024
+HEAD_SHARE = 0.9
+"""Height of the texture that the head takes; the ears lie below."""
 _SKIN = np.array([214.0, 168.0, 142.0])
 _HAIR = np.array([58.0, 42.0, 34.0])
 
@@ -19,31 +22,60 @@ def texture_coordinates(angles: Array) -> Array:
     u, v = angles[:, 0], angles[:, 1] + np.radians(14.0)
     across = 0.42 * u / np.pi + 0.58 * np.tanh(u / 0.75) / np.tanh(np.pi / 0.75)
     low, high = (_spread(np.radians(x + 14.0)) for x in (-100.0, 90.0))
-    return np.stack([0.5 + 0.5 * across, (high - _spread(v)) / (high - low)], -1)
+    return np.stack(
+        [0.5 + 0.5 * across, 0.004 + HEAD_SHARE * (high - _spread(v)) / (high - low)], -1
+    )
 
 
 def _spread(v: Array | float) -> Array:
     return np.asarray(0.5 * v + 0.5 * np.tanh(np.asarray(v) / 0.75))
 
 
-def skin_texture(coordinates: Array, points: Array) -> NDArray[np.uint8]:
-    """(SIZE, SIZE, 4) albedo for texture coordinates (N, 2) of surface points (N, 3)."""
-    cell = (np.arange(SIZE) + 0.5) / SIZE
-    u, v = np.meshgrid(cell, cell)
-    _, first = np.unique(np.round(coordinates, 6), axis=0, return_index=True)
-    known = LinearNDInterpolator(coordinates[first], points[first])(u, v)
-    blank = np.isnan(known[..., 0])
-    known[blank] = 0.0
-    p = known.reshape(-1, 3)
+def skin_texture(
+    coordinates: Array, triangles: IntArray, points: Array, openings: Array
+) -> NDArray[np.uint8]:
+    """(SIZE, SIZE, 4) albedo for texture coordinates (N, 2) of surface points (N, 3) in triangles (T, 3).
+
+    openings (N, 3) are the ring of the mouth's opening, that of the eyes' (negative on lower
+    lids) and the hollowness of the ears from 1 to 2; each 0 elsewhere.
+    """
+    known = rasterise(coordinates, triangles, np.concatenate([points, openings], 1), SIZE)
+    p = known[..., :3].reshape(-1, 3)
     colour = _complexion(p, _noise())
-    colour = _lips(colour, p)
+    colour = _lips(colour, known[..., 3].reshape(-1))
     colour = _eye_surrounds(colour, p)
-    colour = _hair(colour, p)
-    colour = _brows(colour.reshape(SIZE, SIZE, 3), known).reshape(-1, 3)
+    colour = _hair(colour, p, known[..., 5].reshape(-1))
+    colour = _lids(colour, known[..., 4].reshape(-1))
+    colour = _brows(colour.reshape(SIZE, SIZE, 3), known[..., :3]).reshape(-1, 3)
     out = np.full((SIZE, SIZE, 4), 255, np.uint8)
     out[..., :3] = np.clip(colour, 0, 255).reshape(SIZE, SIZE, 3).astype(np.uint8)
-    out[blank, :3] = _SKIN.astype(np.uint8)
     return out
+
+
+def rasterise(coordinates: Array, triangles: IntArray, values: Array, size: int) -> Array:
+    """(size, size, C) values (N, C) spread over the triangles (T, 3) of a texture.
+
+    Texels that no triangle covers take the nearest value.
+    """
+    out = np.zeros((size, size, values.shape[1]))
+    covered = np.zeros((size, size), bool)
+    corners = coordinates[triangles] * size - 0.5
+    low = np.clip(np.floor(corners.min(1)).astype(int), 0, size - 1)
+    high = np.clip(np.ceil(corners.max(1)).astype(int) + 1, 1, size)
+    for k, (a, b, c) in enumerate(corners):
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        if abs(area) < 1e-9:
+            continue
+        x, y = np.meshgrid(np.arange(low[k, 0], high[k, 0]), np.arange(low[k, 1], high[k, 1]))
+        v = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
+        w = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
+        hit = (v >= -1e-6) & (w >= -1e-6) & (v + w <= 1 + 1e-6)
+        at, (v, w) = (y[hit], x[hit]), (v[hit][:, None], w[hit][:, None])
+        i, j, m = triangles[k]
+        out[at] = (1 - v - w) * values[i] + v * values[j] + w * values[m]
+        covered[at] = True
+    nearest = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    return np.asarray(out[tuple(nearest)])
 
 
 def _noise() -> Array:
@@ -72,19 +104,14 @@ def _complexion(p: Array, mottle: Array) -> Array:
     colour = _mix(colour, red, 0.45 * _blob(p, (0, -38, 116), (15, 10, 16)))
     colour = _mix(colour, red, 0.30 * _blob(p, (0, -98, 100), (16, 12, 20)))
     colour = _mix(colour, (224.0, 182.0, 150.0), 0.4 * _blob(p, (0, 50, 92), (40, 24, 40)))
-    return _mix(colour, (120.0, 66.0, 56.0), 0.8 * _blob(p, (6.8, -46.0, 103.5), (3.2, 2.6, 5.0)))
+    return _mix(colour, (120.0, 66.0, 56.0), 0.9 * _blob(p, (6.4, -43.6, 101.5), (3.2, 3.0, 6.5)))
 
 
-def _lips(colour: Array, p: Array) -> Array:
-    s = np.clip(p[:, 0] / 25.5, -1, 1)
-    top = lip_border(s, np.ones(len(p)))[:, 1]
-    low = lip_border(s, -np.ones(len(p)))[:, 1]
-    inside = np.minimum(top - p[:, 1], p[:, 1] - low)
-    face = (p[:, 2] > 60) & (np.abs(p[:, 0]) < 27)
-    share = smoothstep(inside, -0.7, 1.2) * face
-    colour = _mix(colour, (186.0, 98.0, 92.0), 0.85 * share)
-    line = np.exp(-(((p[:, 1] + 68.4) / 1.0) ** 2)) * share
-    return _mix(colour, (122.0, 52.0, 52.0), 0.7 * line)
+def _lips(colour: Array, lips: Array) -> Array:
+    share = smoothstep(lips, LIP_BORDER - 0.035, LIP_BORDER + 0.07)
+    colour = _mix(colour, (182.0, 100.0, 94.0), 0.8 * share)
+    line = smoothstep(lips, 0.9, 1.0)
+    return _mix(colour, (126.0, 58.0, 56.0), 0.75 * line)
 
 
 def _eye_surrounds(colour: Array, p: Array) -> Array:
@@ -92,15 +119,27 @@ def _eye_surrounds(colour: Array, p: Array) -> Array:
     return _mix(colour, (186.0, 120.0, 110.0), 0.35 * _blob(p, (20, -6, 84), (8, 7, 14)))
 
 
-def _hair(colour: Array, p: Array) -> Array:
-    return _mix(colour, _HAIR, 0.0 * hair_mask(p))
+def _hair(colour: Array, p: Array, ear: Array) -> Array:
+    """Short cropped hair: strands that run back from the forehead."""
+    make = np.random.default_rng(5)
+    grain = gaussian_filter(make.standard_normal((SIZE, SIZE)), (5.0, 0.8), mode="wrap")
+    grain = (grain / grain.std()).reshape(-1)
+    soft = gaussian_filter(make.standard_normal((SIZE, SIZE)), (14.0, 5.0), mode="wrap")
+    shade = np.clip(1.0 + 0.16 * grain + 0.14 * (soft / soft.std()).reshape(-1), 0.5, 1.7)
+    mask = hair_mask(p)
+    edge = np.clip(mask * 1.5 - 0.32 + 0.13 * grain, 0.0, 1.0) * (mask > 0.03) * (ear < 0.5)
+    colour = _mix(colour, (196.0, 118.0, 98.0), 0.38 * smoothstep(ear, 0.5, 0.9))
+    colour = _mix(colour, (126.0, 66.0, 54.0), 0.75 * smoothstep(ear, 1.15, 2.0))
+    return np.asarray(colour + edge[:, None] * (_HAIR * shade[:, None] - colour))
 
 
-def hair_mask(p: Array) -> Array:
-    """(N,) 1 where the scalp carries hair, 0 on the face, smooth between."""
-    x = np.abs(p[:, 0])
-    line = 72.0 - 0.006 * x**2
-    return smoothstep(p[:, 1] - line + (70.0 - p[:, 2]) * 0.9, -3.0, 5.0)
+def _lids(colour: Array, lid: Array) -> Array:
+    """Roots of the lashes and the wet rim; lid is the ring, negative on lower lids."""
+    upper = smoothstep(lid, 0.93, 1.0) * (1.0 - smoothstep(lid, 1.1, 1.2))
+    colour = _mix(colour, (62.0, 40.0, 34.0), 0.85 * upper)
+    lower = smoothstep(-lid, 0.93, 0.99) * (1.0 - smoothstep(-lid, 1.0, 1.05))
+    colour = _mix(colour, (120.0, 78.0, 66.0), 0.5 * lower)
+    return _mix(colour, (208.0, 140.0, 130.0), smoothstep(np.abs(lid), 1.08, 1.2))
 
 
 def _brows(colour: Array, known: Array) -> Array:
@@ -122,7 +161,7 @@ def _brows(colour: Array, known: Array) -> Array:
 
 def brow_height(t: Array) -> Array:
     """Height of the brow's middle line in millimetres, t from 0 inner to 1 outer end."""
-    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [17.6, 20.6, 22.4, 15.5])
+    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [16.8, 18.6, 20.0, 13.6])
 
 
 def eye_texture(size: int = 256) -> NDArray[np.uint8]:
@@ -132,7 +171,7 @@ def eye_texture(size: int = 256) -> NDArray[np.uint8]:
     degrees = np.hypot(x, y) * 2.0 * EYE_TEXTURE_ANGLE
     r = degrees / IRIS_ANGLE
     turn = np.arctan2(y, x)
-    sclera = np.array([238.0, 232.0, 226.0]) + np.zeros((size, size, 1))
+    sclera = np.array([226.0, 220.0, 214.0]) + np.zeros((size, size, 1))
     pink = smoothstep(degrees, 34.0, 80.0)[..., None]
     sclera = sclera + pink * (np.array([222.0, 178.0, 168.0]) - sclera)
     make = np.random.default_rng(3)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_ring, lip_ring
-from .mannequin_surface import Array, cast
+from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_ring, lip_ring, smoothstep
+from .mannequin_surface import Array, above_hairline, cast, hair_mask
 
 IntArray = NDArray[np.int64]
 
 ORIGIN = np.array([0.0, 0.0, 5.0])
 """Where the rays of the head start; every part of face and skull is seen from here once."""
 
-EYE_COLUMNS = (5, 17)
-EYE_ROWS = (34, 42)
-MOUTH_COLUMNS = (-9, 9)
+EYE_COLUMNS = (8, 20)
+EYE_ROWS = (39, 47)
+MOUTH_COLUMNS = (-14, 14)
 MOUTH_ROWS = (11, 21)
 NECK_ROWS = 10
 
@@ -47,7 +47,7 @@ def _column_angles() -> Array:
     """(C,) angles of the columns in degrees from the left of the back round to it again."""
     half = np.concatenate(
         [
-            np.linspace(0.0, 8.0, 6),
+            np.linspace(0.0, 8.0, 9),
             np.linspace(8.0, 34.0, 13)[1:],
             34.0 + 146.0 * (np.linspace(0, 1, 21)[1:] ** 1.25),
         ]
@@ -57,9 +57,19 @@ def _column_angles() -> Array:
 
 def _row_angles() -> Array:
     """(R,) elevations of the head's rows in degrees, under the chin to just short of the crown."""
-    knots = [(0, -66.0), (4, -57.5), (11, -43.5), (21, -28.2), (34, -9.5), (42, 9.5), (55, 46.0)]
+    knots = [
+        (0, -66.0),
+        (4, -57.5),
+        (11, -43.5),
+        (21, -28.2),
+        (24, -25.2),
+        (32, -19.2),
+        (39, -9.5),
+        (47, 9.5),
+        (60, 46.0),
+    ]
     rows, elevations = np.array(knots).T
-    face = np.interp(np.arange(56), rows, elevations)
+    face = np.interp(np.arange(61), rows, elevations)
     face = np.convolve(np.pad(face, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
     return np.concatenate([face, np.linspace(46.0, 87.5, 11)[1:]])
 
@@ -132,7 +142,10 @@ def make_skin() -> Skin:
     quads.append(_add_neck(skin, number[0]))
     quads.append(_add_crown(skin, number[-1]))
     skin.quads = np.concatenate(quads)
-    return _without_unused(skin)
+    skin = _without_unused(skin)
+    _relax(skin)
+    _grow_hair(skin)
+    return skin
 
 
 def _border(number: IntArray, rows: tuple[int, int], columns: tuple[int, int]) -> IntArray:
@@ -199,7 +212,7 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
         [1.25 * np.sin(round_head), -0.15 - 0.1 * front, np.cos(round_head)], -1
     )
     end_direction /= np.linalg.norm(end_direction, axis=1, keepdims=True)
-    end_origin = np.array([0.0, -172.0, -25.0])
+    end_origin = np.array([0.0, -178.0, -38.0])
     end = cast(np.tile(end_origin, (len(top), 1)), end_direction)
     quads, previous = [], top
     for k in range(1, NECK_ROWS + 1):
@@ -207,8 +220,9 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
         guide = start + s * (end - start)
         origin = np.array([0.0, -95.0, -8.0]) * (1 - s) + end_origin * s
         direction = guide - origin
+        reach = np.linalg.norm(direction, axis=1) + 8.0
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        points = cast(np.tile(origin, (len(top), 1)), direction)
+        points = cast(np.tile(origin, (len(top), 1)), direction, reach)
         angles = np.stack([round_head, np.full(len(top), ROWS[0] - 0.055 * k)], -1)
         new = _append(skin, points, angles, -1.0, 0, np.zeros(len(top)))
         quads.append(np.stack([new, np.roll(new, -1), np.roll(previous, -1), previous], -1))
@@ -221,6 +235,31 @@ def _add_crown(skin: Skin, ring: IntArray) -> IntArray:
     centre = _append(skin, points, np.array([[0.0, np.pi / 2]]), -1.0, 0, np.zeros(1))[0]
     n = np.full(len(ring), centre)
     return np.stack([ring, np.roll(ring, -1), n, n], -1)
+
+
+def _relax(skin: Skin, passes: int = 3) -> None:
+    """Even out the skin round the eyes, where lids meet the face, in place."""
+    share = np.where(np.isin(skin.where, (1, 2)), smoothstep(0.95 - skin.ring, 0.0, 0.35), 0.0)
+    share[skin.ring < 0] = 0.0
+    start = np.concatenate([skin.quads, np.roll(skin.quads, -1, 1)]).ravel()
+    end = np.concatenate([np.roll(skin.quads, -1, 1), skin.quads]).ravel()
+    count = np.bincount(start, minlength=len(skin.points))[:, None]
+    for _ in range(passes):
+        total = np.zeros_like(skin.points)
+        np.add.at(total, start, skin.points[end])
+        skin.points += 0.6 * share[:, None] * (total / np.maximum(count, 1) - skin.points)
+
+
+def _grow_hair(skin: Skin) -> None:
+    """Raise the scalp where it carries hair, in place."""
+    p = skin.points
+    top = smoothstep(p[:, 1], 10.0, 95.0)
+    thickness = hair_mask(p) * (1.6 + smoothstep(above_hairline(p), 0.0, 45.0) * (1.5 + 5.5 * top))
+    centre = np.array([0.0, 20.0, 0.0])
+    outward = p - centre
+    outward[:, 1] = np.maximum(outward[:, 1], 0.0)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    skin.points = p + np.where(skin.where == 0, thickness, 0.0)[:, None] * outward
 
 
 def _without_unused(skin: Skin) -> Skin:

@@ -71,34 +71,34 @@ def smooth_cut(a: Array, b: Array, k: float) -> Array:
 
 # (primitive, blend width); a side primitive is given on the left and mirrored.
 _CORE: tuple[tuple[Ball | Bone, float], ...] = (
-    (Ball((0, 34, -2), (74, 80, 96)), 1.0),
-    (Ball((0, 40, 40), (60, 58, 56)), 30.0),  # forehead
-    (Ball((0, -28, 36), (60, 62, 56)), 40.0),  # face
+    (Ball((0, 34, -2), (73, 79, 95)), 1.0),
+    (Ball((0, 40, 40), (59, 58, 56)), 30.0),  # forehead
+    (Ball((0, -28, 36), (58, 62, 56)), 40.0),  # face
     (Ball((0, -66, 67), (33, 36, 36)), 30.0),  # muzzle
-    (Ball((0, -102, 84), (15, 13, 15)), 28.0),  # chin
-    (Bone((0, -40, -16), (0, -230, -34), (55, 58)), 26.0),  # neck
-    (Ball((0, -268, -38), (135, 78, 66)), 60.0),  # shoulders
+    (Ball((0, -102, 85), (14, 13, 15)), 28.0),  # chin
+    (Bone((0, -40, -14), (0, -215, -44), (49, 54)), 24.0),  # neck
+    (Ball((0, -256, -46), (140, 80, 60)), 60.0),  # shoulders
 )
 _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
-    (Ball((54, -36, 10), (14, 44, 24)), 24.0),  # masseter and ramus
-    (Bone((46, -72, 20), (13, -103, 80), (13, 11)), 34.0),  # jaw line
-    (Ball((40, -56, 48), (18, 28, 30), 0), 34.0),  # cheek
-    (Ball((44, -22, 60), (16, 14, 19)), 30.0),  # cheekbone
-    (Bone((48, -20, 56), (62, -14, 18), (7, 6)), 30.0),  # zygomatic arch
-    (Bone((8, 18, 85), (40, 22, 72), (10, 8)), 24.0),  # brow ridge
+    (Ball((51, -30, 10), (14, 38, 24)), 26.0),  # masseter and ramus
+    (Bone((40, -70, 20), (12, -103, 80), (11, 10.5)), 34.0),  # jaw line
+    (Ball((37, -54, 50), (18, 27, 28)), 34.0),  # cheek
+    (Ball((43, -24, 60), (16, 14, 19)), 32.0),  # cheekbone
+    (Ball((26, -30, 72), (17, 20, 15)), 30.0),  # beside the nose
+    (Bone((8, 18, 85), (40, 22, 71), (10, 8)), 24.0),  # brow ridge
     (Ball((27, -54, 68), (16, 20, 18)), 26.0),  # beside the mouth
 )
 _NOSE: tuple[tuple[Ball | Bone, float], ...] = (
-    (Bone((0, 8, 86), (0, -31, 106), (8.0, 9.0)), 20.0),  # bridge
-    (Bone((0, -18, 102), (0, -34, 111), (6.5, 8.2)), 10.0),
-    (Ball((0, -36.0, 112), (9.0, 7.8, 9)), 8.0),  # tip
-    (Ball((0, -44, 104), (4, 4, 8)), 7.0),  # columella
+    (Bone((0, 8, 86), (0, -31, 106), (7.5, 8.0)), 20.0),  # bridge
+    (Bone((0, -18, 102), (0, -34, 111), (6.0, 7.6)), 10.0),
+    (Ball((0, -35.5, 112), (8.4, 7.4, 8.6)), 8.0),  # tip
+    (Ball((0, -43.0, 105), (3.6, 4.4, 8)), 6.0),  # columella
 )
 _WINGS: tuple[tuple[Ball | Bone, float], ...] = (
-    (Ball((12.2, -40.0, 99.5), (5.6, 6.4, 8.5)), 7.0),
-    (Ball((15, -26, 88), (9, 18, 12)), 18.0),
+    (Ball((12.2, -40.0, 99.5), (5.6, 6.2, 8.4)), 7.0),
+    (Ball((11, -24, 88), (9, 19, 12)), 22.0),
 )
-_NOSTRIL = Ball((6.8, -46.5, 103.5), (3.0, 4.2, 4.6), 20.0)
+_NOSTRIL = Ball((6.4, -44.6, 103.5), (2.8, 3.3, 7.5), 30.0)
 
 
 def head_distance(points: Array) -> Array:
@@ -119,13 +119,14 @@ def head_distance(points: Array) -> Array:
     for shape, k in _WINGS:
         d = smooth_union(d, shape.distance(side), k)
     d = smooth_union(d, _eyelid_bulge(exact), 5.0)
-    return smooth_cut(d, _NOSTRIL.distance(side), 3.0)
+    d = smooth_cut(d, Bone((0, -50, 108.5), (0, -58.5, 108.0), (2.0, 2.4)).distance(p), 4.0)
+    return smooth_cut(d, _NOSTRIL.distance(side), 1.6)
 
 
 def _carve(d: Array, side: Array) -> Array:
     """Orbits, temples, the hollow under the lower lip and beside the chin."""
     d = smooth_cut(d, Ball((30, -1, 95), (21, 14, 16), -10).distance(side), 14.0)
-    d = smooth_cut(d, Ball((80, 18, 62), (15, 24, 22)).distance(side), 24.0)
+    d = smooth_cut(d, Ball((82, 18, 62), (14, 24, 24)).distance(side), 30.0)
     return smooth_cut(d, Ball((0, -89, 112), (20, 6, 12)).distance(side), 14.0)
 
 
@@ -133,18 +134,38 @@ def _eyelid_bulge(exact: Array) -> Array:
     return np.asarray(np.linalg.norm(exact - EYE, axis=-1) - (EYE_RADIUS + 1.6))
 
 
-def cast(origins: Array, directions: Array, reach: float = 260.0) -> Array:
+_HAIRLINE = np.array(
+    [(-120, -66), (-70, -62), (-45, -50), (-26, -30), (-14, -10), (-4, -22), (6, -24), (14, -8),
+     (24, 20), (38, 33), (54, 40), (66, 52), (76, 63), (88, 69), (130, 70)],
+    float,
+)  # fmt: skip
+
+
+def hair_mask(points: Array) -> Array:
+    """(...) 1 where the scalp carries hair, 0 on the face, smooth between, for (..., 3) points."""
+    t = np.clip((above_hairline(points) + 3.0) / 8.0, 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def above_hairline(points: Array) -> Array:
+    """(...) millimetres by which (..., 3) points lie above the hairline."""
+    line = np.interp(points[..., 2], _HAIRLINE[:, 0], _HAIRLINE[:, 1])
+    recess = 6.0 * np.exp(-(((np.abs(points[..., 0]) - 34.0) / 13.0) ** 2)) * (points[..., 2] > 40)
+    return np.asarray(points[..., 1] - line - recess)
+
+
+def cast(origins: Array, directions: Array, reach: float | Array = 260.0) -> Array:
     """Outermost crossing of the skin along rays from inside the head.
 
     Args:
         origins: (N, 3) inside the head.
         directions: (N, 3) unit vectors pointing outward.
-        reach: distance at which the search starts, beyond any part of the head.
+        reach: distance at which the search starts; crossings beyond it do not count.
 
     Returns:
         (N, 3) points on the skin.
     """
-    t = np.full(len(origins), reach)
+    t = np.zeros(len(origins)) + reach
     for _ in range(90):
         d = head_distance(origins + t[:, None] * directions)
         t -= 0.7 * d
