@@ -3,6 +3,7 @@
 Imports pyrender and OpenGL at once; import it only when drawing.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,10 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
         self._release()
 
     def _create(self) -> None:
-        super()._create()
+        if os.environ.get("PYOPENGL_PLATFORM") == "egl" and "EGL_DEVICE_ID" not in os.environ:
+            self._platform = _first_egl(self.viewport_width, self.viewport_height)
+        else:
+            super()._create()
         self._renderer: StudioRenderer | None = StudioRenderer(
             self.viewport_width, self.viewport_height
         )
@@ -203,6 +207,25 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
             eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, EGL_NO_CONTEXT)
         else:
             self._platform.make_uncurrent()
+
+
+def _first_egl(width: int, height: int) -> Any:
+    """An EGL context, current, on the first device that gives one.
+
+    pyrender takes the first device only, which may be a card that this user or container may not
+    open, with the software driver behind it.
+    """
+    from pyrender.platforms import egl
+
+    failure: Exception = RuntimeError("no EGL device")
+    for device in egl.query_devices() if egl._eglQueryDevicesEXT else [egl.get_default_device()]:
+        platform = egl.EGLPlatform(width, height, device=device)
+        try:
+            platform.init_context()
+            return platform
+        except Exception as error:  # pyrender asserts, PyOpenGL raises its own
+            failure = error
+    raise failure
 
 
 def _is_egl(platform: Any) -> bool:
