@@ -122,7 +122,7 @@ def _write_nodes(w: _Writing) -> None:
     below = []
     for role, eye in apart.items():
         node = _node(eye, NODE_NAMES[role], origin)
-        node["mesh"] = _write_mesh(w, NODE_NAMES[role], eye.weights > 0.5, eye.pivot)
+        node["mesh"] = _write_mesh(w, NODE_NAMES[role], eye.weights > 0.5, eye.pivot, still=True)
         below.append(nodes.append("nodes", node))
     if simple:
         nodes.content["nodes"][top]["mesh"] = _write_mesh(w, "head", rest, origin)
@@ -183,9 +183,12 @@ def _write_mesh(
     chosen: NDArray[np.bool_],
     origin: FloatArray,
     bone_weights: NDArray[np.float64] | None = None,
+    *,
+    still: bool = False,
 ) -> int:
-    """A glTF mesh of the chosen vertices, relative to an origin."""
-    moved = bool(w.mesh.deltas[:, chosen].any()) if w.mesh.deltas.size else False
+    """A glTF mesh of the chosen vertices, relative to an origin; `still`: targets only if moved."""
+    # The head keeps targets that move nothing too, so that no control is lost.
+    moved = bool(w.mesh.deltas[:, chosen].any()) or (len(w.mesh.deltas) > 0 and not still)
     primitives = []
     for vertices, runs in _groups(w.mesh, chosen):
         shared: dict[str, Any] = {

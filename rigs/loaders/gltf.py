@@ -58,7 +58,7 @@ def load(path: Path, name: str) -> Rig:
     mesh, names = build_mesh(source)
     return Rig(
         name=name,
-        controls=_with_ranges(document, describe_controls(names)),
+        controls=with_ranges(document, describe_controls(names)),
         mesh=mesh,
         licence=document.root.object("asset").text("copyright"),
         notes=source.notes,
@@ -152,7 +152,7 @@ def own_hints(document: Document) -> Hints:
     return Hints(nodes=roles, half_turn=False, metres=True)
 
 
-def _with_ranges(document: Document, controls: Sequence[Control]) -> tuple[Control, ...]:
+def with_ranges(document: Document, controls: Sequence[Control]) -> tuple[Control, ...]:
     """Controls with the ranges that our own writer keeps beside the file's version."""
     extras = document.root.object("asset").values.get("extras")
     if not isinstance(extras, dict) or not isinstance(extras.get("ranges"), dict):

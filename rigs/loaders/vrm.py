@@ -47,9 +47,7 @@ def load(path: Path, name: str) -> Rig:
         raise RigError(f"{path.name} is no VRM: it has neither the VRM nor the VRMC_vrm extension")
     source = understand(document, vrm_hints(document))
     mesh, morphs = build_mesh(source, required=False)
-    clips = {
-        n: c for n, c in read_expressions(document).items() if c["binds"] or c["material_binds"]
-    }
+    clips = used_clips(read_expressions(document))
     binds = control_binds(clips, morphs)
     if not binds:
         raise RigError(f"{path.name} has no expressions and no morph targets: nothing to drive")
@@ -103,6 +101,11 @@ def read_expressions(document: Document) -> dict[str, Clip]:
     if extensions.has("VRMC_vrm"):
         return _expressions_1(document, extensions.object("VRMC_vrm").object("expressions"))
     return _expressions_0(document, extensions.object("VRM").object("blendShapeMaster"))
+
+
+def used_clips(clips: Mapping[str, Clip]) -> dict[str, Clip]:
+    """The clips that change something, and so are controls."""
+    return {n: c for n, c in clips.items() if c["binds"] or c["material_binds"]}
 
 
 def control_binds(
