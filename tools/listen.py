@@ -3,7 +3,6 @@
 import argparse
 import fnmatch
 import json
-import logging
 import math
 import shutil
 import sys
@@ -76,8 +75,6 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.bridge.listen import Monitor, open_port
 
     target, port = open_port(args.url)
-    # python-osc reports some malformed packets itself, once each; the monitor counts them.
-    logging.getLogger().addFilter(lambda record: "pythonosc" not in record.pathname)
     monitor = Monitor(target.scheme)
     screen = Screen(sys.stderr if args.json else sys.stdout, args.values, raw=args.raw)
     print(f"listening on {target.host} port {target.port}; Ctrl-C ends", file=sys.stderr)

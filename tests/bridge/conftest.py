@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from freeavatar.rigs.conventions import ARKIT, describe_controls
-from freeavatar.rigs.spec import Control, Joint, Mesh, Part, Rig, RigFrame
+from freeavatar.rigs.spec import Control, Joint, JointRole, Mesh, Part, Rig, RigFrame
 
 
 @pytest.fixture
@@ -25,31 +25,27 @@ def odd_rig() -> Rig:
 
 @pytest.fixture
 def mesh_rig() -> Rig:
-    """Two tetrahedra with three morphs, head and eye joints."""
-    corner = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32) * 0.1
-    vertices = np.concatenate([corner, corner + np.float32([0.2, 0, 0])])
+    """A head and two eyes, each a tetrahedron, with three morphs of the head."""
+    corner = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+    places = np.float32([[0, 0, 0], [0.03, 0.05, 0.06], [-0.03, 0.05, 0.06]])
+    solids = [corner * size + at for size, at in zip((0.1, 0.01, 0.01), places, strict=True)]
     faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
-    deltas = np.zeros((3, 8, 3), np.float32)
-    deltas[0, :, 1], deltas[1, 3], deltas[2, 5] = 0.02, (0, 0.01, 0.03), (0.04, 0, 0)
-    everything, right, left = np.ones(8), np.eye(8)[:4].sum(0), np.eye(8)[4:].sum(0)
-    places = (("head", (0, -0.1, 0)), ("left_eye", (0.03, 0.05, 0.06)))
-    pivots = dict([*places, ("right_eye", (-0.03, 0.05, 0.06))])
-    weights = {"head": everything, "left_eye": left, "right_eye": right}
+    deltas = np.zeros((3, 12, 3), np.float32)
+    deltas[0, :4, 1], deltas[1, 3], deltas[2, 1] = 0.02, (0, 0.01, 0.03), (0.04, 0, 0)
+    weights = np.repeat(np.eye(3, dtype=np.float32), 4, axis=1)
+    weights[0] = 1
+    roles: tuple[JointRole, ...] = ("head", "left_eye", "right_eye")
     return Rig(
         name="solid",
         controls=tuple(Control(name=name) for name in ("up", "tip", "side")),
         mesh=Mesh(
-            vertices=vertices,
-            triangles=np.concatenate([faces, faces + 4]),
+            vertices=np.concatenate(solids),
+            triangles=np.concatenate([faces, faces + 4, faces + 8]),
             deltas=deltas,
-            parts=(Part(name="solid", first_triangle=0, triangle_count=8),),
+            parts=(Part(name="solid", first_triangle=0, triangle_count=12),),
             joints=tuple(
-                Joint(
-                    role=role,  # type: ignore[arg-type]
-                    pivot=np.array(pivot, np.float32),
-                    weights=weights[role].astype(np.float32),
-                )
-                for role, pivot in pivots.items()
+                Joint(role=role, pivot=at + np.float32([0, -0.1 * (role == "head"), 0]), weights=w)
+                for role, at, w in zip(roles, places, weights, strict=True)
             ),
         ),
     )
