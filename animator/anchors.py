@@ -19,6 +19,8 @@ from freeavatar.rigs.surface import SurfaceView
 
 from .anchor_table import ANCHOR_NAMES, ANCHORS, IRISES
 from .motion import mesh_of
+from .openings import place_eyes
+from .plausible import opens_like_a_mouth
 from .skin import Layers, face_layers
 from .slits import place_margins
 from .symmetry import mirror_plane
@@ -59,19 +61,22 @@ def find_anchors(rig: Rig, landmarks_of: LandmarksOf) -> Anchors | None:
     mesh = mesh_of(rig)
     view = surface_view(mesh, mesh.vertices, camera)
     pixels = landmarks[[a.landmark for a in ANCHORS]].astype(np.float64)
-    layers = face_layers(mesh, view, pixels, landmarks[list(IRISES)].astype(np.float64))
+    irises = landmarks[list(IRISES)].astype(np.float64)
+    layers = face_layers(mesh, view, pixels, irises)
     placed = _Placement(view, layers)
     placed.locate(pixels)
+    place_eyes(placed.corners, placed.weights, placed.found, view, layers, irises)
     plane = mirror_plane(mesh, layers.skin_vertices, placed.points, placed.found)
     if plane is not None:
         placed.locate(camera.project(placed.mirrored(plane))[0])
     place_margins(placed.corners, placed.weights, placed.found, mesh, view, layers)
-    return Anchors(
+    anchors = Anchors(
         names=ANCHOR_NAMES,
         vertices=placed.corners,
         barycentric=placed.weights,
         found=placed.found,
     )
+    return anchors if opens_like_a_mouth(replace(rig, anchors=anchors)) else None
 
 
 class _Placement:
@@ -81,6 +86,10 @@ class _Placement:
         self._view = view
         self._layers = layers
         count = len(ANCHORS)
+        face = view.vertices[layers.skin_vertices]
+        self._on_eye = np.zeros(len(view.vertices), bool)
+        self._on_eye[view.triangles[layers.eyes]] = True
+        self._deepest = 0.4 * float(np.ptp(face, axis=0).max())
         self.corners: IntArray = np.zeros((count, 3), np.int32)
         self.weights: FloatArray = np.zeros((count, 3), np.float32)
         self.found: NDArray[np.bool_] = np.zeros(count, bool)
@@ -103,9 +112,18 @@ class _Placement:
             wanted = pixels + np.maximum(inward, _OUTLINE)[:, None] * (middle - pixels)
             for among, rows in self._layers.groups():
                 missing = rows[~self.found[rows]]
-                corners, weights, hit = self._view.locate(wanted[missing], among=among)
+                corners, weights, hit = self._view.locate(
+                    wanted[missing], among=among | self._layers.eyes
+                )
+                hit &= ~self._far_behind(corners) & ~np.all(self._on_eye[corners], axis=1)
                 self.corners[missing], self.weights[missing] = corners, weights
                 self.found[missing] = hit
+
+    def _far_behind(self, corners: IntArray) -> NDArray[np.bool_]:
+        """(N,) hits on the back of the head, seen past the outline or through a gap."""
+        depth = self._view.camera.project(self._view.vertices[corners[:, 0]])[1]
+        front = self._view.camera.project(self.points[self.found])[1] if self.found.any() else depth
+        return np.asarray(depth > np.median(front) + self._deepest, bool)
 
     def mirrored(self, plane: float) -> NDArray[np.float64]:
         """(A, 3) each point averaged with its partner's mirror image."""

@@ -13,7 +13,7 @@ from freeavatar.rigs.spec import FloatArray, IntArray, Mesh
 from freeavatar.rigs.surface import SurfaceView
 
 from .anchor_table import ANCHOR_INDEX, SLITS
-from .skin import Layers
+from .skin import Layers, triangles_near
 
 STEPS = 72
 """Samples of one walk."""
@@ -73,7 +73,9 @@ class _Walk:
         ends_at, _ = view.camera.project(ends)
         share = np.linspace(0.0, 1.0, STEPS)[:, None]
         pixels = ends_at[0] + share * (ends_at[1] - ends_at[0])
-        self.corners, self.weights, self.hit = view.locate(pixels, among=layers.of(anchor))
+        self._near = triangles_near(view, ends_at)
+        among = self._near & layers.of(anchor)
+        self.corners, self.weights, self.hit = view.locate(pixels, among=among)
         self._points = np.einsum("nc,ncx->nx", self.weights, mesh.vertices[self.corners])
         self._motion = np.einsum("nc,kncx->nkx", self.weights, mesh.deltas[:, self.corners])
         self._eye = self._shows_eye(mesh, view, layers, pixels)
@@ -95,7 +97,7 @@ class _Walk:
         """(STEPS,) samples at which the eyeball is in front of the skin."""
         if not layers.eyes.any():
             return np.zeros(STEPS, bool)
-        corners, weights, hit = view.locate(pixels, among=layers.eyes)
+        corners, weights, hit = view.locate(pixels, among=self._near & layers.eyes)
         eye = np.einsum("nc,ncx->nx", weights, mesh.vertices[corners])
         nearer = view.camera.project(eye)[1] < view.camera.project(self._points)[1]
         return np.asarray(hit & (nearer | ~self.hit), bool)

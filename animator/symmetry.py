@@ -35,7 +35,7 @@ def mirror_plane(
     both = found & found[partner]
     if not both.any():
         return None
-    low, high = points[found].min(axis=0), points[found].max(axis=0)
+    low, high = np.percentile(points[found], [3, 97], axis=0)
     inside = np.all((mesh.vertices > low - 0.1 * (high - low)), axis=1)
     inside &= np.all(mesh.vertices < high + 0.1 * (high - low), axis=1) & skin
     face = mesh.vertices[inside].astype(np.float64)
