@@ -19,8 +19,8 @@ from .sound import SoundTrack
 log = logging.getLogger(__name__)
 
 PANEL = 384
-"""Pixels a side of a rig's panel unless told otherwise: three rigs draw in real time at 30 fps
-on one core."""
+"""Pixels a side of a rig's panel unless told otherwise: faces read well, and drawing several rigs
+in software stays affordable."""
 CLOCK = Fraction(1, 90000)
 """Time base of the pictures: fine enough for any camera's own times."""
 KEYFRAME_EVERY = 1.0

@@ -8,9 +8,9 @@ COARSE = 128
 """Pixels a side at which the surroundings are averaged; they are smooth, so this is enough."""
 REACH = 0.045
 """Standard deviation of the averaged surroundings, in picture heights."""
-DEEP = 0.055
+DEEP = 0.07
 """How far below its surroundings a point must lie for full shade, in picture heights."""
-DARKEST = 0.72
+DARKEST = 0.62
 """Part of the light that full shade takes away."""
 
 
