@@ -37,6 +37,10 @@ CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
 """All conventions by short name; earlier ones win where a rig's names fit several equally."""
 
 
+LONGEST = 128
+"""Characters of a name that are read; hostile files have names of any length."""
+
+
 @cache
 def _index(convention: str) -> Mapping[str, str]:
     """Spelling-independent key to the convention's own name."""
@@ -53,15 +57,23 @@ def _index(convention: str) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def _match(convention: Convention, texts: Sequence[str]) -> str | None:
-    index = _index(convention.name)
+_AFFIXES = tuple(dict.fromkeys(a.lower() for c in CONVENTIONS.values() for a in c.affixes))
+
+
+def _spellings(texts: Sequence[str]) -> tuple[str, ...]:
+    """Keys of every reading of one name, also without what conventions put before theirs."""
+    found: dict[str, None] = {}
     for text in texts:
-        bare = [text[len(a) :] for a in convention.affixes if text.lower().startswith(a.lower())]
+        lower = text.lower()
+        bare = (text[len(a) :] for a in _AFFIXES if lower.startswith(a))
         for variant in (text, *bare):
-            for key in keys(variant):
-                if key in index:
-                    return index[key]
-    return None
+            found |= dict.fromkeys(keys(variant))
+    return tuple(found)
+
+
+def _match(convention: str, spellings: Sequence[str]) -> str | None:
+    index = _index(convention)
+    return next((index[key] for key in spellings if key in index), None)
 
 
 def describe_controls(names: Sequence[str]) -> tuple[Control, ...]:
@@ -79,15 +91,14 @@ def describe_controls(names: Sequence[str]) -> tuple[Control, ...]:
         One control per name, in order, range 0..1 and neutral 0. `hub` is empty where the name
         does not say reliably what the control does; region and side are still guessed from words.
     """
-    begins, ends = shared_ends(names)
-    apart = separate_sides(names)
-    texts = [
-        list(dict.fromkeys([*readings(name, begins, ends), *readings(split, begins, ends)]))
-        for name, split in zip(names, apart, strict=True)
+    short = [name[:LONGEST] for name in names]
+    begins, ends = shared_ends(short)
+    apart = separate_sides(short)
+    spellings = [
+        _spellings([*readings(name, begins, ends), *readings(split, begins, ends)])
+        for name, split in zip(short, apart, strict=True)
     ]
-    matches = {
-        key: [_match(convention, t) for t in texts] for key, convention in CONVENTIONS.items()
-    }
+    matches = {key: [_match(key, s) for s in spellings] for key in CONVENTIONS}
     # Sample names that a convention repeats under several spellings count once.
     counts = Counter({key: len({m for m in found if m}) for key, found in matches.items()})
     fits = {k for k, c in CONVENTIONS.items() if counts[k] >= c.least}

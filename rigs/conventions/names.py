@@ -14,6 +14,9 @@ _LEADING_SIDE = re.compile(r"(?:LL?|RR?)(?=[a-z])")
 _MIRROR = str.maketrans("LR", "RL")
 _CUT_AFTER = re.compile(r"[._:|/\- ]")
 
+MOST_SHARED = 12
+"""Shared beginnings, and endings, that are tried; more would only cost time."""
+
 _REGION_WORDS: tuple[tuple[Region, tuple[str, ...]], ...] = (
     ("gaze", ("look", "gaze", "pupil", "iris")),
     ("tongue", ("tongue", "curl", "舌")),
@@ -99,14 +102,14 @@ def shared_ends(names: Sequence[str]) -> tuple[list[str], list[str]]:
         cuts = [m.end() for m in _CUT_AFTER.finditer(name)]
         begins.update(name[:c] for c in cuts if c < len(name))
         ends.update(name[c - 1 :] for c in cuts if c > 1)
+    common_begins = [b for b, n in begins.most_common(MOST_SHARED) if n >= least]
     sided = {"." + s for s in ("l", "r")} | {"_" + s for s in ("l", "r", "left", "right")}
+    common_ends = [
+        e for e, n in ends.most_common(MOST_SHARED) if n >= least and e.lower() not in sided
+    ]
     return (
-        sorted((b for b, n in begins.items() if n >= least), key=len, reverse=True),
-        sorted(
-            (e for e, n in ends.items() if n >= least and e.lower() not in sided),
-            key=len,
-            reverse=True,
-        ),
+        sorted(common_begins, key=len, reverse=True),
+        sorted(common_ends, key=len, reverse=True),
     )
 
 
