@@ -55,17 +55,11 @@ def find_bundle(explicit: Path | None = None, *, download: bool = True) -> Path:
         return cached
     if not download:
         raise ReaderError(f"no MediaPipe face bundle is there; {_by_hand(BUNDLE_URL, cached)}")
-    download_bundle(cached)
+    download_bundle(cached, url=BUNDLE_URL, sha256=BUNDLE_SHA256)
     return cached
 
 
-def download_bundle(
-    target: Path,
-    *,
-    url: str = BUNDLE_URL,
-    sha256: str = BUNDLE_SHA256,
-    timeout: float = TIMEOUT,
-) -> None:
+def download_bundle(target: Path, *, url: str, sha256: str, timeout: float = TIMEOUT) -> None:
     """Download a bundle, check it and move it to ``target`` in one step.
 
     Args:
@@ -92,7 +86,7 @@ def download_bundle(
             )
         part.replace(target)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = error.reason if type(error) is urllib.error.URLError else error
         raise ReaderError(
             f"cannot download the MediaPipe face bundle: {reason}; {_by_hand(url, target)}"
         ) from error

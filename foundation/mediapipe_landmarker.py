@@ -44,18 +44,25 @@ class Landmarker:
         video: True tracks from one picture to the next (pictures must come in order);
             False looks at each picture afresh.
         expressions: False skips blendshapes and pose, which then are zeros and the identity.
+        confidence: 0..1, lowest score of a detection that counts.
 
     Raises:
         ReaderError: MediaPipe is missing or does not accept the bundle.
     """
 
     def __init__(
-        self, bundle: Path, *, max_faces: int = 1, video: bool = False, expressions: bool = True
+        self,
+        bundle: Path,
+        *,
+        max_faces: int = 1,
+        video: bool = False,
+        expressions: bool = True,
+        confidence: float = 0.5,
     ) -> None:
         self._video = video
         self._clock = -1
         with _quiet():
-            self._task = _create(bundle, max_faces, video, expressions)
+            self._task = _create(bundle, max_faces, video, expressions, confidence)
         self._release = weakref.finalize(self, _shut, self._task)
 
     def find(
@@ -101,7 +108,7 @@ class Landmarker:
         self._release()
 
 
-def _create(bundle: Path, max_faces: int, video: bool, expressions: bool) -> Any:
+def _create(bundle: Path, max_faces: int, video: bool, expressions: bool, confidence: float) -> Any:
     try:
         from mediapipe.tasks.python import BaseOptions, vision
     except ImportError as error:
@@ -114,6 +121,7 @@ def _create(bundle: Path, max_faces: int, video: bool, expressions: bool) -> Any
             base_options=BaseOptions(model_asset_buffer=bundle.read_bytes()),
             running_mode=mode,
             num_faces=max_faces,
+            min_face_detection_confidence=confidence,
             output_face_blendshapes=expressions,
             output_facial_transformation_matrixes=expressions,
         )

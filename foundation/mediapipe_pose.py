@@ -11,9 +11,10 @@ Window = tuple[int, int, int, int]
 
 HALF_VIEW = np.tan(np.radians(63.0 / 2))
 """MediaPipe takes every picture to be 63° high."""
-TURN_OFF_AXIS = 0.27
-"""How much of the angle between the picture's centre and the face MediaPipe adds to the head's
-rotation; measured by moving the same face about in a larger picture (0.24 to 0.31)."""
+TURN_OFF_AXIS = 0.26
+"""Share of the angle between the picture's axis and the face that MediaPipe adds to the head's
+rotation. Measured by moving twelve studio faces to five other places of a picture: taking it out,
+the head turns by 0.9° on average instead of 3.5°."""
 GAZE_YAW = np.radians(28.6)
 GAZE_PITCH = np.radians(34.1)
 """Eye angle at a look curve of 1: regression of the eye angles of two Live Link Face recordings on
