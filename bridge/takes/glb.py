@@ -106,7 +106,7 @@ def recover_glb(path: Path, rig: Rig) -> Path | None:
 
 
 def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
-    """Write a take of a rig as GLB, whole or not at all.
+    """Write a take of a rig as GLB, whole or not at all; its animation begins at 0 s.
 
     Raises:
         BridgeError: the rig cannot be written as GLB, or the disk is full.
@@ -118,7 +118,7 @@ def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
         glb = add_animation(
             _source(rig),
             rig,
-            times=frames.times,
+            times=frames.times - frames.times[0],
             values=frames.values,
             head=frames.head,
             eyes=frames.eyes,

@@ -15,7 +15,7 @@ from freeavatar.rigs.conventions.arkit import ARKIT, LIVE_LINK_CSV, LIVE_LINK_UD
 from freeavatar.rigs.spec import Take
 
 from .arrays import FrameArrays, nominal_rate
-from .timecode import DAY, RATE, frame_of, seconds_of
+from .timecode import DAY, RATE, frame_of, seconds_of, timecode_at
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,8 @@ def _is_number(cell: str) -> bool:
 def _take(
     columns: Sequence[str], timecodes: list[str], cells: NDArray[np.float64], *, subject: str
 ) -> Take:
-    times = _times(timecodes)
+    clock = _clock(timecodes)
+    times = clock - clock[0]
     arkit = sum(column in _ARKIT_BY_COLUMN for column in columns) >= ENOUGH_CURVES
     kept = [i for i, column in enumerate(columns) if column not in _ANGLES]
     if arkit:
@@ -143,18 +144,19 @@ def _take(
         frames=frames,
         rate=nominal_rate(times),
         subject=subject,
-        timecode=timecodes[0].strip(),
+        timecode=timecode_at(clock[0]),
     )
 
 
-def _times(timecodes: Sequence[str]) -> NDArray[np.float64]:
+def _clock(timecodes: Sequence[str]) -> NDArray[np.float64]:
+    """(N,) seconds since the midnight before the take, never falling."""
     rate = RATE if max(frame_of(timecode) for timecode in timecodes) > 30 else 30
     clock = np.array([seconds_of(timecode, rate) for timecode in timecodes])
     # Past midnight the clock starts again.
     clock += DAY * np.cumsum(np.diff(clock, prepend=clock[0]) < -DAY / 2)
     if (np.diff(clock) < 0).any():
         log.warning("the timecode runs backwards in places; those frames share a time")
-    return np.asarray(np.maximum.accumulate(clock - clock[0]))
+    return np.asarray(np.maximum.accumulate(clock))
 
 
 def _subject(path: Path) -> str:

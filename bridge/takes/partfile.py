@@ -48,11 +48,9 @@ class PartFile:
         except OSError as error:
             raise BridgeError(f"cannot write {path}: {error.strerror}") from error
         self._open = True
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _lock(self._file):
             self._release()
-            raise BridgeError(f"{path}: another run is writing this take") from error
+            raise BridgeError(f"{path}: another run is writing this take")
         os.ftruncate(self._file, 0)
 
     def write(self, record: bytes) -> None:
@@ -123,15 +121,28 @@ def set_leftover_aside(path: Path, *, readable: bool) -> Path | None:
     except OSError:
         return None
     try:
-        fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _lock(leftover):
+            raise BridgeError(f"{path}: another run is writing this take")
         if os.fstat(leftover).st_size == 0:
             return None
         kept = recovered_path(path)
         kept = kept if readable else part_path(kept)
         part.rename(kept)
     except OSError as error:
-        raise BridgeError(f"{path}: another run is writing this take") from error
+        raise BridgeError(f"cannot set {part} aside: {error.strerror}") from error
     finally:
         os.close(leftover)
     log.warning("%s: what an interrupted run left is kept as %s", path.name, kept.name)
     return kept
+
+
+def _lock(file: int) -> bool:
+    """Claim an open file for this process; False when another has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some network drives know no locks; two runs at once are the rarer trouble.
+        return True
+    return True

@@ -12,7 +12,7 @@ from freeavatar.bridge.sink import BridgeError
 from freeavatar.bridge.takes import open_take, read_take
 from freeavatar.bridge.takes.timecode import seconds_of, timecode_at
 from freeavatar.rigs.conventions import ARKIT, LIVE_LINK_CSV, describe_controls
-from freeavatar.rigs.spec import Control, Rig, RigFrame
+from freeavatar.rigs.spec import Control, Rig, RigFrame, Take
 
 
 def write(path: Path, rig: Rig, frames: list[RigFrame], **wish: Any) -> list[list[str]]:
@@ -179,7 +179,20 @@ def test_foreign_line_ends_bom_missing_columns_and_30_fps_are_read(tmp_path: Pat
     assert [f.index for f in take.frames] == [0, 1]
     assert take.frames[0].head.tolist() == [0, 0, 0]
     assert take.subject == "Anna_B"
+    # The file counts 30 a second; a take's timecode counts 60.
     assert take.timecode == "10:00:00:00.000"
+    assert read_take_of(HEADER + "10:00:00:15.500,2,0,0\n", path).timecode == "10:00:00:31.000"
+
+
+def read_take_of(text: str, path: Path) -> Take:
+    path.write_text(text)
+    return read_take(path)
+
+
+def test_a_clock_set_back_during_a_take_does_not_turn_time_back(tmp_path: Path) -> None:
+    rows = "".join(f"10:00:0{second}:40.000,2,0,0\n" for second in (1, 3, 2, 4))
+    take = read_take_of(HEADER + rows, tmp_path / "t.csv")
+    assert [frame.time for frame in take.frames] == [0, 2, 2, 3]
 
 
 @pytest.mark.parametrize(

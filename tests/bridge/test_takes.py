@@ -183,6 +183,17 @@ def test_a_cut_off_journal_is_read_up_to_the_cut(
     sink.discard()
 
 
+def test_a_glb_begins_at_zero_wherever_in_a_clip_its_take_was(
+    tmp_path: Path, mesh_rig: Rig, perform: Any
+) -> None:
+    sink = open_take(tmp_path / "t.glb", mesh_rig, rate=60)
+    for frame in perform(mesh_rig, 30)[12:]:
+        sink.send(frame)
+    sink.close()
+    times = [frame.time for frame in read_take(tmp_path / "t.glb").frames]
+    np.testing.assert_allclose(times, np.arange(18) / 60, atol=1e-6)
+
+
 def test_a_glb_needs_a_mesh(tmp_path: Path, arkit_rig: Rig) -> None:
     with pytest.raises(BridgeError, match=r"GLB needs a rig with a mesh and arkit has none"):
         open_take(tmp_path / "t.glb", arkit_rig, rate=60)
