@@ -192,15 +192,24 @@ class _Check:
     def _still(self, motion: Motion) -> Iterator[Finding]:
         still = [self.rig.controls[k] for k in motion.still]
         gaze = [c.name for c in still if c.region == "gaze" and self._has_eyes]
-        rest = [c.name for c in still if c.name not in gaze and not is_resting(c.name)]
+        painted = [c.name for c in still if self._changes_materials(c.name)]
+        known = {*gaze, *painted}
+        rest = [c.name for c in still if c.name not in known and not is_resting(c.name)]
         if rest:
             text = f"{counted(rest, 'control moves', 'controls move')} nothing: {listed(rest)}."
             yield _warning("dead", text, rest)
         if gaze:
             text = f"{len(gaze)} gaze controls move nothing; the eye joints turn the eyes instead."
             yield _note("gaze", text, gaze)
-        if not rest and not gaze:
+        if painted:
+            text = "These change materials only, which is not shown here: "
+            yield _note("materials", f"{text}{listed(painted)}.", painted)
+        if not rest and not known:
             yield _ok("dead", "Every control moves something.")
+
+    def _changes_materials(self, name: str) -> bool:
+        """Whether a VRM expression of this name has binds to colours or textures."""
+        return bool(self.rig.expressions.get(name, {}).get("material_binds"))
 
     def _doubles(self, motion: Motion) -> Iterator[Finding]:
         for group in motion.doubles:
@@ -209,7 +218,9 @@ class _Check:
 
     def _pairs(self, motion: Motion) -> Iterator[Finding]:
         if motion.pairs:
-            yield _ok("symmetry", f"{len(motion.pairs)} left/right pairs.")
+            yield _ok(
+                "symmetry", f"{counted(motion.pairs, 'left/right pair', 'left/right pairs')}."
+            )
         alone = [self.rig.controls[k].name for k in motion.one_sided]
         if alone:
             text = f"One side only, its mirror image is missing: {listed(alone)}."

@@ -66,6 +66,8 @@ class Motion:
     def doubles(self) -> tuple[tuple[int, ...], ...]:
         """Groups of controls with the same displacement field."""
         moving = [k for k in range(len(self.rig.controls)) if k not in self.still]
+        if not moving:
+            return ()
         flat = self.mesh.deltas[moving].reshape(len(moving), -1)
         products = (flat @ flat.T).astype(np.float64)
         power = np.diag(products)

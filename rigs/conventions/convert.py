@@ -20,6 +20,7 @@ _INDEX: Mapping[str, int] = MappingProxyType({name: i for i, name in enumerate(A
 _RIDGE = 0.01
 """Weight of the squared values in the least squares for whole expressions: keeps two presets that
 look alike from trading places between frames, at the price of a few percent."""
+_FULL = 1 - 1e-6
 _SEALED = 0.1
 """Jaw opening below which MetaHuman's lips-together fades out, where the ratio is only noise."""
 
@@ -112,13 +113,19 @@ def _kinds(hub: FloatArray) -> tuple[list[int], list[int]]:
     """
     named: list[list[int]] = [np.flatnonzero(row).tolist() for row in hub]
     lone = [k for k, n in enumerate(named) if len(n) == 1]
-    # A weak lone shape (the vowel aa opens the jaw by 0.7) is a whole expression like its peers.
-    full = hub[lone].sum(axis=0) > 1 - 1e-6
-    single = [k for k in lone if full[named[k][0]]]
+    strong = {named[k][0] for k in lone if hub[k].max() > _FULL}
+    summed = hub[lone].sum(axis=0) > _FULL
+    # A weak lone shape (the vowel aa opens the jaw by 0.7) is a whole expression like its peers,
+    # unless it and others make up one shape between them.
+    single = [
+        k
+        for k in lone
+        if hub[k].max() > _FULL or (named[k][0] not in strong and summed[named[k][0]])
+    ]
     done = {named[k][0] for k in single}
     for k, n in enumerate(named):
         stems = {ARKIT[i].removesuffix("Left").removesuffix("Right") for i in n}
-        pair = len(n) == 2 and len(stems) == 1 and hub[k, n].min() > 1 - 1e-6
+        pair = len(n) == 2 and len(stems) == 1 and hub[k, n].min() > _FULL
         if pair and done.isdisjoint(n):
             single.append(k)
     done = {i for k in single for i in named[k]}
