@@ -209,6 +209,7 @@ def people(bundle: Path, shared: Path) -> Iterator[Expression]:
         reader = MediaPipeReader(bundle, face=face)
         (frame,) = open_source(str(shared / "clips" / "multi_face.jpg"))
         yield reader.read(frame)
+        assert reader.most_faces >= 3
         reader.close()
 
 
