@@ -59,6 +59,11 @@ class Curves:
         return np.array([1 / s if s else 0.0 for s in span], np.float32)
 
     def of(self, values: NDArray[np.floating]) -> FloatArray:
-        """(..., K) control values to (..., 52) curves, 0..1, in the order of `ARKIT`."""
+        """(..., K) control values to (..., 52) curves, 0..1, in the order of `ARKIT`.
+
+        A value that is not finite counts as neutral, and leaves the other curves alone.
+        """
         weights = (np.asarray(values, np.float32) - self.rig.neutral) * self._scale
+        if not np.isfinite(weights).all():
+            weights = np.nan_to_num(weights, nan=0.0, posinf=0.0, neginf=0.0)
         return np.asarray(np.clip(weights @ self.matrix.T, 0, 1), np.float32)

@@ -137,34 +137,36 @@ class LiveLinkSender:
             )
         if len(subject.encode()) > LONGEST_SUBJECT:
             raise BridgeError(f"livelink: the subject is longer than {LONGEST_SUBJECT} bytes")
-        self._subject, self._device, self._rate = subject, device_id(subject), rate
-        self._first: float | None = None
-        self._values = np.zeros(COUNT, np.float32)
+        first = Packet(
+            device=device_id(subject),
+            subject=subject,
+            frame=0,
+            subframe=0.0,
+            rate=rate,
+            values=np.zeros(COUNT, np.float32),
+        )
+        # Frames overwrite the clock and the values of this one packet.
+        self._datagram = bytearray(encode(first))
+        values_at = len(self._datagram) - 4 * COUNT
+        self._clock_at = values_at - 17
+        self._values = np.frombuffer(self._datagram, ">f4", COUNT, values_at)
+        self._rate = float(rate)
+        self._began: float | None = None
         self.sender = DatagramSender(host, port)
 
     def send(self, frame: RigFrame) -> None:
         """Send one frame, numbered by the time of day the performance began plus its own time."""
-        if self._first is None:
-            self._first = _time_of_day() - frame.time
-        number, part = divmod((self._first + frame.time) % DAY * self._rate, 1)
+        if self._began is None:
+            self._began = _time_of_day() - frame.time
+        number, part = divmod((self._began + frame.time) % DAY * self._rate, 1)
+        struct.pack_into(">if", self._datagram, self._clock_at, int(number), part)
         values = self._values
         values[:52] = self._curves.of(frame.values)
         values[52:55] = frame.head
         values[55:] = frame.eyes.reshape(6)
         if not np.isfinite(values).all():
-            np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        self.sender.send(
-            encode(
-                Packet(
-                    device=self._device,
-                    subject=self._subject,
-                    frame=int(number),
-                    subframe=float(part),
-                    rate=self._rate,
-                    values=values,
-                )
-            )
-        )
+            values[~np.isfinite(values)] = 0
+        self.sender.send(self._datagram)
 
     def close(self) -> None:
         """Release the socket."""

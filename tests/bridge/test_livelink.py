@@ -137,6 +137,19 @@ def test_spelling_variants_are_the_same_curves(ear: Any) -> None:
     assert by_name == {**dict(wanted), "tongueOut": 0.0}
 
 
+def test_values_that_are_not_numbers_are_sent_as_zero(arkit_rig: Rig, ear: Any) -> None:
+    values = np.full(52, 0.5, np.float32)
+    values[0] = np.nan
+    head = np.array([np.inf, 0.1, -np.inf], np.float32)
+    open_target(f"livelink://127.0.0.1:{ear.port}", arkit_rig, rate=60).send(
+        RigFrame(index=0, time=0, values=values, head=head)
+    )
+    sent = livelink.decode(ear.heard()[0]).values
+    assert sent is not None
+    assert sent[:2].tolist() == [0, 0.5]
+    assert sent[52:55].tolist() == [0, head[1], 0]
+
+
 def test_a_rig_without_any_meaning_is_refused(odd_rig: Rig) -> None:
     with pytest.raises(BridgeError, match=r"fox 2 has none.*--rig arkit"):
         open_target("livelink://127.0.0.1", odd_rig, rate=60)
