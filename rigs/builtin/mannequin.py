@@ -20,6 +20,8 @@ IntArray = NDArray[np.int64]
 
 INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
+SMALLEST = 0.05
+"""Displacements below this, in millimetres, are left out to keep the file small."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 
 
@@ -52,7 +54,7 @@ def build() -> Rig:
     fields = controls(tissue)
     described = describe_controls(ARKIT)
     deltas = np.stack([fields[c.name] for c in described])
-    deltas[np.abs(deltas).max(2) < 0.02] = 0.0
+    deltas[np.abs(deltas).max(2) < SMALLEST] = 0.0
     mesh = Mesh(
         vertices=np.asarray(points / 1000.0, np.float32),
         triangles=triangles.astype(np.int32),
@@ -132,7 +134,9 @@ def _eyes() -> list[Piece]:
         points, uv, quads = inside.eyeball(side)
         piece = _plain(name, (points, quads), 4)
         piece.uv = uv
-        out.append(piece)
+        tissue, faces = inside.eye_corners()
+        faces = faces if side > 0 else faces[:, ::-1]
+        out += [piece, _plain("eye corners", (tissue * [side, 1, 1], faces), 4)]
     return out
 
 
@@ -158,6 +162,7 @@ _COLOURS = {
     "lower teeth": (0.78, 0.73, 0.62, 1.0),
     "upper gums": (0.52, 0.17, 0.16, 1.0),
     "lower gums": (0.50, 0.16, 0.15, 1.0),
+    "eye corners": (0.62, 0.34, 0.29, 1.0),
     "lashes": (0.012, 0.008, 0.006, 1.0),
     "tongue": (0.56, 0.19, 0.18, 1.0),
 }

@@ -26,7 +26,7 @@ _ANTIHELIX = [(-3, 18), (-7, 12), (-8.6, 4), (-8.4, -5), (-6, -12), (-1.5, -16.5
 _CRUS = [(5, 14.5), (-1, 13.5), (-7, 11)]
 _SPOKES = 44
 _FRONT = (1.0, 0.965, 0.92, 0.87, 0.81, 0.74, 0.66, 0.57, 0.47, 0.36, 0.25, 0.13)
-_STAND = 21.0
+_STAND = 18.0
 """Degrees between the ear and the side of the head."""
 _LEAN = 10.0
 """Degrees the ear's top leans back."""
@@ -74,17 +74,17 @@ def ear() -> tuple[Array, Array, Array, IntArray]:
     rings = []
     for size, depth in ((0.62, -24.0), (0.80, -10.0), (0.93, -4.6), (1.0, -2.2)):
         flat = _CENTRE + size * (outline - _CENTRE)
-        low = depth - 6.0 * front
+        low = depth - 8.0 * front
         rings.append(np.concatenate([flat, low[:, None]], 1))
     for size in _FRONT:
         flat = _CENTRE + size * (outline - _CENTRE)
         edge = smoothstep(np.full(_SPOKES, size), 0.86, 1.0)
         rise = _height(flat) - edge * 0.6
-        rise = rise - 5.0 * front * edge
+        rise = rise - 7.0 * front * smoothstep(np.full(_SPOKES, size), 0.72, 1.0)
         rings.append(np.concatenate([flat, rise[:, None]], 1))
     local = np.concatenate([*rings, np.append(_CENTRE, _height(_CENTRE[None]))[None]])
     origin, axes = ear_frame()
-    points = origin + (local + [0.0, 0.0, 5.0]) @ axes
+    points = origin + (local + [0.0, 0.0, 6.5]) @ axes
     uv = np.stack([0.02 + 0.24 * (local[:, 1] + 32.0) / 64.0,
                    0.912 + 0.08 * (local[:, 0] + 21.0) / 35.0], -1)  # fmt: skip
     inner = np.arange(len(local)) >= 5 * _SPOKES

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .mannequin_motion import Tissue, clear_of_eyes, jaw, lids, pull
-from .mannequin_openings import MOUTH_HALF_WIDTH, smoothstep
+from .mannequin_openings import LIP_BORDER, MOUTH_HALF_WIDTH, smoothstep
 from .mannequin_surface import Array
 
 Moves = Mapping[str, tuple[float, float, float]]
@@ -14,12 +14,12 @@ JAW_DEGREES = 23.0
 # Controls in pairs: pulls on the left-hand handles, mirrored, then split down the middle.
 _PAIRED: Mapping[str, Moves] = {
     "eyeSquint": {
-        "lower lid": (0, 1.6, 0.6), "cheek": (0, 1.6, 0.8), "brow outer": (0, -0.8, 0),
-        "cheekbone": (-0.5, 1.4, 0.6), "brow middle": (0, -0.8, 0.0), "fold": (0, 0.3, 0),
+        "lower lid": (0, 0.9, 0.5), "cheek": (0, 1.2, 0.6), "brow outer": (0, -0.8, 0),
+        "cheekbone": (-0.5, 1.0, 0.6), "brow middle": (0, -0.8, 0.0), "brow inner": (-0.4, -0.6, 0),
     },
     "eyeWide": {"brow middle": (0, 0.8, 0), "lid fold": (0, 1.0, -0.3)},
     "mouthSmile": {
-        "corner": (7.5, 7.5, -5.5), "upper side": (3.2, 1.4, -2.2),
+        "corner": (8.0, 8.6, -6.0), "upper side": (3.2, 1.4, -2.2),
         "upper side border": (3.0, 1.6, -2.0), "lower side": (3.2, 1.6, -2.4),
         "lower side border": (3.0, 1.2, -2.4), "upper seam": (0, 0.4, -1.6),
         "lower seam": (0, 0.3, -1.8), "upper border": (0, -0.2, -1.4), "lower border": (0, 0.2, -1.4),
@@ -28,21 +28,24 @@ _PAIRED: Mapping[str, Moves] = {
         "chin": (0, 0.3, -0.3), "chin side": (1.0, 1.2, -0.6), "jaw angle": (0.3, 0.6, 0),
     },
     "mouthFrown": {
-        "corner": (1.0, -6.0, -1.5), "upper side": (0.3, -2.2, 0), "lower side": (0.3, -1.4, 0),
-        "upper seam": (0, 0.3, 0.2), "lower seam": (0, 0.6, 0.4), "chin": (0, 1.0, 0.6),
-        "fold": (0.4, -2.6, 0.2), "low cheek": (0, -2.8, 0), "chin side": (0.5, -2.0, 0.6),
-        "upper side border": (0, -1.6, 0), "lower side border": (0, -1.2, 0.4),
+        "corner": (2.6, -6.6, -3.0), "upper side": (1.2, -2.2, -0.8), "lower side": (1.2, -1.8, -0.8),
+        "upper seam": (0, 0.2, -0.4), "lower seam": (0, 0.2, -0.4), "chin": (0, 0.6, 0.4),
+        "fold": (1.4, -2.8, -0.4), "low cheek": (0.8, -3.0, -0.4), "chin side": (1.0, -2.2, 0.8),
+        "upper side border": (1.0, -1.8, -0.6), "lower side border": (1.2, -2.0, 0),
+        "upper border": (0, 0, -0.3), "lower border": (0, -0.2, 0),
     },
     "mouthDimple": {
-        "corner": (4.2, 1.2, -4.2), "upper side": (1.4, 0, -1.2), "lower side": (1.4, 0, -1.2),
-        "fold": (1.6, 0.8, 1.0), "low cheek": (1.4, 0.8, 1.2), "upper seam": (0, 0, -0.6),
-        "lower seam": (0, 0, -0.6), "upper border": (0, -0.4, -0.6), "lower border": (0, 0.4, -0.6),
+        "corner": (5.4, 1.4, -5.8), "upper side": (2.0, -0.3, -2.0), "lower side": (2.0, 0.3, -2.0),
+        "fold": (2.4, 1.0, 1.2), "low cheek": (1.8, 0.8, 1.6), "upper seam": (0, -0.2, -1.2),
+        "lower seam": (0, 0.2, -1.2), "upper border": (0, -0.8, -0.9), "lower border": (0, 0.9, -0.8),
+        "upper side border": (1.8, -0.9, -1.4), "lower side border": (1.8, 0.9, -1.4),
+        "lower lip": (0, 0.6, -1.3), "upper lip": (0, -0.6, -1.3),
     },
     "mouthStretch": {
         "corner": (6.5, -2.8, -5.0), "upper side": (2.6, -0.8, -2.0), "lower side": (2.8, -1.6, -2.0),
         "upper side border": (2.4, -1.0, -1.8), "lower side border": (2.6, -2.0, -1.8),
         "upper seam": (0, -0.1, -1.2), "lower seam": (0, -0.6, -1.2), "low cheek": (3.0, -1.6, -1.0),
-        "fold": (2.6, -1.0, -0.6), "chin side": (2.4, -2.2, -0.8), "chin": (0, -0.6, 0),
+        "fold": (2.6, -1.0, -0.6), "chin side": (2.4, -2.2, -0.8), "chin": (0, -0.6, 0), "upper border": (0, -0.5, -1.0), "lower border": (0, -1.0, -1.0),
         "jaw angle": (1.0, -1.2, 0),
     },
     "mouthPress": {
@@ -66,9 +69,9 @@ _PAIRED: Mapping[str, Moves] = {
         "lower side": (0, 0, 0), "nose tip": (0, 0.5, 0),
     },
     "browDown": {
-        "brow inner": (-2.8, -6.0, 1.4), "brow middle": (-1.6, -5.2, 1.2),
-        "brow outer": (-0.6, -2.2, 0.4), "forehead": (-0.6, -2.6, 0.2),
-        "forehead side": (0, -1.2, 0), "nose root": (0, -2.2, 0.6), "lid fold": (0, -2.2, 0.6),
+        "brow inner": (-3.2, -7.6, 1.8), "brow middle": (-1.8, -6.8, 1.8),
+        "brow outer": (-0.6, -3.0, 0.6), "forehead": (-0.8, -3.4, 0.3),
+        "forehead side": (0, -1.6, 0), "nose root": (0, -3.0, 0.8), "lid fold": (0, -2.6, 1.0),
         "lower lid": (0, 0, 0),
     },
     "browOuterUp": {
@@ -77,22 +80,24 @@ _PAIRED: Mapping[str, Moves] = {
         "lid fold": (0.2, 1.6, -0.2), "nose root": (0, 0, 0),
     },
     "cheekSquint": {
-        "cheek": (0.4, 4.4, 2.2), "cheekbone": (0.2, 2.8, 1.4), "lower lid": (0, 1.8, 0.6),
-        "fold": (1.6, 2.2, 0.8), "wing": (0.4, 0.8, 0), "low cheek": (0.6, 1.8, 0.4),
-        "corner": (0.6, 0.8, -0.3),
+        "cheek": (0.6, 5.2, 3.2), "cheekbone": (0.2, 3.4, 2.0), "lower lid": (0, 1.8, 0.8),
+        "fold": (1.8, 2.6, 1.2), "low cheek": (0.6, 2.2, 0.6), "corner": (0.8, 1.2, -0.4),
+        "upper side": (0.2, 0.6, 0), "lower side": (0.2, 0.55, 0), "upper seam": (0, 0, 0),
+        "lower seam": (0, 0, 0), "wing": (0.4, 0.8, 0), "upper side border": (0.2, 1.0, 0.2),
     },
     "noseSneer": {
-        "wing": (1.4, 4.2, -0.8), "nose side": (0, 3.0, 1.6), "nose tip": (0, 1.2, -0.2),
-        "upper side border": (0.4, 2.4, 0.2), "upper side": (0.2, 1.8, -0.2), "fold": (0.8, 3.0, 1.6),
-        "nose root": (0, -1.6, 0.8), "brow inner": (-1.0, -2.2, 0.8), "cheek": (0, 2.0, 1.2),
-        "lower lid": (0, 0.6, 0.3), "upper border": (0, 1.6, 0), "philtrum": (0, 1.8, 0),
-        "lower seam": (0, 0, 0),
+        "wing": (1.6, 4.8, -0.8), "nose side": (0, 3.2, 2.2), "nose tip": (0, 1.2, -0.2),
+        "nose base": (0, 1.6, -0.2), "upper side border": (0.5, 3.2, 0.3),
+        "upper side": (0.3, 2.4, -0.2), "fold": (1.0, 3.8, 2.2), "nose root": (0, -2.0, 1.0),
+        "brow inner": (-1.4, -3.0, 1.0), "cheek": (0, 2.8, 1.8), "lower lid": (0, 0.8, 0.4),
+        "upper border": (0, 2.0, 0), "upper seam": (0, 1.2, 0), "philtrum": (0, 2.0, 0),
+        "lower seam": (0, 0, 0), "lower side": (0, 0, 0), "corner": (0.2, 0.8, -0.2),
     },
 }  # fmt: skip
 
 _LIDS: Mapping[str, Mapping[str, float]] = {
     "eyeBlink": {"close": 1.02, "lift": 0.75, "raise_lower": 0.03},
-    "eyeSquint": {"close": 0.16, "raise_lower": 0.26, "lift": 0.2},
+    "eyeSquint": {"close": 0.10, "raise_lower": 0.24, "lift": 0.2},
     "eyeWide": {"close": -0.24, "raise_lower": -0.07},
     "eyeLookDown": {"close": 0.42, "raise_lower": -0.10, "lift": 0.2},
     "eyeLookUp": {"close": -0.20, "raise_lower": 0.05},
@@ -142,7 +147,8 @@ _CENTRED: Mapping[str, Moves] = {
         "low cheek": (9.0, 0, 4.0), "fold": (4.5, 0.4, 4.0), "cheek": (2.4, -0.6, 2.4),
         "corner": (1.2, 0, 1.6), "upper border": (0, 0.6, 2.2), "lower border": (0, -0.6, 2.2),
         "upper side border": (1.0, 0.8, 3.0), "lower side border": (1.0, -0.6, 3.0),
-        "upper seam": (0, 0, 0.8), "lower seam": (0, 0, 0.8), "chin": (0, 0, 0.4),
+        "upper seam": (0, -0.1, 0.8), "lower seam": (0, 0.1, 0.8), "upper side": (0.5, -0.1, 1.2),
+        "lower side": (0.5, 0.1, 1.2), "chin": (0, 0, 0.4),
         "jaw angle": (3.0, 0, 0.8), "chin side": (2.6, -0.4, 2.0),
     },
     "browInnerUp": {
@@ -164,6 +170,30 @@ def _sideways(tissue: Tissue) -> Array:
     out[:, 1] = 1.6 * near * np.clip(p[:, 0] / MOUTH_HALF_WIDTH, -1, 1)
     out[:, 2] = -0.032 * 9.0 * near * p[:, 0]
     return out
+
+
+def _open_jaw(tissue: Tissue) -> Array:
+    """jawOpen: the lower lip keeps more upright than the jaw, the corners draw in a little."""
+    out = jaw(tissue, JAW_DEGREES, (0, 0, 1.5))
+    lip = (tissue.where == 3) & (tissue.upper < 0) & (tissue.ring >= LIP_BORDER)
+    rim = lip & (tissue.ring == LIP_BORDER)
+    order = np.argsort(tissue.points[rim, 0])
+    x, x_rim = tissue.points[:, 0], tissue.points[rim, 0][order]
+
+    def at_rim(values: Array) -> Array:
+        return np.stack([np.interp(x[lip], x_rim, values[rim, k][order]) for k in range(3)], -1)
+
+    a = np.radians(-0.2 * JAW_DEGREES)
+    turn = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    offset = tissue.points[lip] + out[lip] - at_rim(tissue.points + out)
+    share = smoothstep(tissue.ring[lip], LIP_BORDER, 0.85)
+    share = share * (1.0 - smoothstep(tissue.ring[lip], 1.3, 2.2))
+    share = share * (1.0 - np.clip(np.abs(x[lip]) / MOUTH_HALF_WIDTH, 0, 1) ** 3)
+    out[lip] += share[:, None] * (offset @ turn.T - offset)
+    return out + pull(tissue, {
+        "corner": (-2.4, 0.0, 1.0), "upper seam": (0, 0, 0), "lower seam": (0, 0, 0),
+        "upper side": (-1.0, 0.4, 0.2), "lower side": (-1.2, -0.6, 0.4), "low cheek": (-3.0, 0, -1.5),
+    })  # fmt: skip
 
 
 def _close_mouth(tissue: Tissue, opened: Array) -> Array:
@@ -188,8 +218,8 @@ def _close_mouth(tissue: Tissue, opened: Array) -> Array:
     fade = np.exp(-((distance / 15.0) ** 2)) * tissue.soft * (np.abs(x) < 60)
     deep = np.where(inner, 1.0 - smoothstep(tissue.ring, 1.5, 2.8), 1.0)
     upper_side = np.where(tissue.where == 3, tissue.upper > 0, tissue.points[:, 1] > -68.5)
-    share = np.where(upper_side, -0.30, 0.70)
-    return np.asarray((share * fade * deep)[:, None] * gap)
+    share = np.where(upper_side[:, None], [0.0, -0.22, 0.0], [1.0, 0.78, 1.0])
+    return np.asarray(share * (fade * deep)[:, None] * gap)
 
 
 def _tongue_out(tissue: Tissue) -> Array:
@@ -227,14 +257,14 @@ def controls(tissue: Tissue) -> dict[str, Array]:
         fields[f"{name}Left"], fields[f"{name}Right"] = both * left, both * (1.0 - left)
     for name, moves in _CENTRED.items():
         fields[name] = clear_of_eyes(tissue, pull(tissue, moves))
-    fields["jawOpen"] = jaw(tissue, JAW_DEGREES, (0, 0, 1.5))
-    fields["jawForward"] = jaw(tissue, 0.0, (0, -0.8, 7.0))
-    fields["jawLeft"] = jaw(tissue, 0.0, (8.0, -0.6, 0.0))
-    fields["jawRight"] = fields["jawLeft"] * [-1.0, 1.0, 1.0]
+    fields["jawOpen"] = _open_jaw(tissue)
+    close = {"lower seam": (0.0, 0.5, 0.0), "lower side": (0.0, 0.5, 0.0)}
+    fields["jawForward"] = jaw(tissue, 0.0, (0, -0.4, 7.0)) + pull(tissue, close)
+    fields["jawLeft"] = jaw(tissue, 0.0, (8.0, 0.0, 0.0)) + pull(tissue, close)
+    fields["jawRight"] = fields["jawLeft"][tissue.mirror] * [-1.0, 1.0, 1.0]
     fields["mouthClose"] = _close_mouth(tissue, fields["jawOpen"])
     fields["mouthLeft"] = _sideways(tissue)
-    mirrored = Tissue(tissue.points * [-1, 1, 1], tissue.ring, tissue.where, tissue.upper)
-    fields["mouthRight"] = _sideways(mirrored) * [-1.0, 1.0, 1.0]
+    fields["mouthRight"] = fields["mouthLeft"][tissue.mirror] * [-1.0, 1.0, 1.0]
     fields["tongueOut"] = _tongue_out(tissue)
     return fields
 

@@ -80,7 +80,7 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     xz, normal = arch(np.array([middle]), *(UPPER_ARCH if upper else LOWER_ARCH))
     thick = (3.0, 3.0, 3.6, 4.4, 4.6, 5.0)[k]
     tall = ((10.6, 9.4, 10.4, 8.6, 8.0, 7.4) if upper else (9.2, 9.2, 10.0, 8.6, 8.0, 7.4))[k]
-    lat = np.radians(np.linspace(-86, 86, 9))
+    lat = np.radians(np.linspace(-86, 86, 8))
     lon = 2 * np.pi * (np.arange(12) + 0.5) / 12
     a, b = np.meshgrid(lat, lon, indexing="ij")
 
@@ -98,7 +98,7 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     flat = xz[0] - n * thick * 0.5 + across[..., None] * tangent + out[..., None] * n
     y = (-70.6 + tall / 2 if upper else -70.0 - tall / 2) + up - (0.25 * k * (not upper))
     points = np.stack([flat[..., 0], y, flat[..., 1]], -1).reshape(-1, 3)
-    return points, grid_quads(9, 12, closed=True)[:, ::-1]
+    return points, grid_quads(8, 12, closed=True)[:, ::-1]
 
 
 def gums(upper: bool) -> Piece:
@@ -136,8 +136,8 @@ def tongue() -> Piece:
         z = 42.0 + 45.0 * t
         x = (18.5 - 5.0 * t) * taper * np.cos(around)
         h = (10.5 - 4.5 * t) * taper
-        y = np.where(np.sin(around) > 0, 0.75, 1.0) * h * np.sin(around)
-        y -= 1.6 * taper * np.exp(-((x / 3.5) ** 2)) * (np.sin(around) > 0)
+        y = np.where(np.sin(around) > 1e-9, 0.75, 1.0) * h * np.sin(around)
+        y -= 1.6 * taper * np.exp(-((x / 3.5) ** 2)) * (np.sin(around) > 1e-9)
         rise = -79.0 + 6.5 * np.sin(np.pi * (0.15 + 0.5 * t)) * 0.6
         rows.append(np.stack([x, rise + y, np.full(18, z)], -1))
     points = np.concatenate(rows)
@@ -164,3 +164,20 @@ def lashes(margin: Array, count: int = 34) -> Piece:
 
 CURL = np.array([0.0, 0.72, 0.15])
 """How far a lash of unit length bends upward and forward at its tip."""
+
+
+def eye_corners() -> Piece:
+    """Pink tissue in both corners of the left eye, between lids and eyeball."""
+    points, quads = [], []
+    lat = np.radians(np.linspace(-88, 88, 9))
+    lon = 2 * np.pi * np.arange(12) / 12
+    a, b = np.meshgrid(lat, lon, indexing="ij")
+    ball = np.stack([np.cos(a) * np.sin(b), np.sin(a), np.cos(a) * np.cos(b)], -1).reshape(-1, 3)
+    for k, (centre, radii) in enumerate(_EYE_CORNERS):
+        points.append(EYE + np.array(centre) + ball * radii)
+        quads.append(grid_quads(9, 12, closed=True) + k * len(ball))
+    return np.concatenate(points), np.concatenate(quads)
+
+
+_EYE_CORNERS = (((-12.4, -1.6, 2.4), (3.6, 3.6, 2.8)), ((12.2, 0.6, -0.4), (2.6, 3.2, 3.4)))
+"""Centres from the eye's and radii, inner corner then outer."""

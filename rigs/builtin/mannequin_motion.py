@@ -1,7 +1,7 @@
 """How the mannequin's tissue moves: jaw rotation, lid rotation and soft pulls on named points.
 
-All displacements in millimetres. Points on the lips live in *parted* space, in which the lips are
-held apart, so that a pull on the upper lip does not drag the lower one.
+All displacements in millimetres. Distances are measured with a fourth coordinate that sets the
+lips apart, so that a pull on the upper lip does not drag the lower one.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from .mannequin_openings import LID_THICKNESS, MOUTH_HALF_WIDTH, lid_margin, smoothstep
 from .mannequin_surface import EYE, EYE_RADIUS, Array
 
-PARTING = 13.0
-"""How far apart parted space holds each lip from the seam."""
+PARTING = 14.0
+"""Distance of each lip from the rest of the face in the fourth coordinate."""
 HINGE = np.array([0.0, -12.0, 8.0])
 """A point on the axis of the jaw joints, which runs along x."""
 
@@ -36,44 +37,56 @@ class Tissue:
     def __post_init__(self) -> None:
         s = np.clip(self.points[:, 0] / MOUTH_HALF_WIDTH, -1.0, 1.0)
         lips = (self.where == 3) * self.upper
-        spread = np.sqrt(1.0 - s**2) * smoothstep(self.ring, 0.0, 0.62)
-        self.parted = self.points.copy()
-        self.parted[:, 1] += PARTING * lips * spread
+        spread = (1.0 - s**2) ** 0.6 * smoothstep(self.ring, 0.0, 0.62)
+        self.lips = lips * spread
+        self.parted = np.concatenate([self.points, PARTING * self.lips[:, None]], 1)
+        distance, self.mirror = KDTree(np.concatenate([self.points, self._kind()], 1)).query(
+            np.concatenate([self.points * [-1, 1, 1], self._kind(mirrored=True)], 1)
+        )
+        if distance.max() > 1e-6:
+            raise ValueError(f"the head is not symmetric: {distance.max():.3g} mm")
         self.soft = np.isin(self.where, (0, 1, 2, 3))
 
+    def _kind(self, *, mirrored: bool = False) -> Array:
+        """(V, 3) what tells apart vertices at one place, in the mirror when told."""
+        swapped = np.array([0, 2, 1, 3, 4, 5, 6, 7])[self.where] if mirrored else self.where
+        return np.stack([100.0 * swapped, 10.0 * self.ring, 10.0 * self.upper], -1)
 
-HANDLES: Mapping[str, tuple[float, float, float]] = {
-    "upper seam": (0, -68 + PARTING, 103),
-    "upper lip": (0, -63 + PARTING, 107),
-    "upper border": (0, -60.5 + PARTING * 0.95, 105),
-    "upper side": (13, -66 + PARTING * 0.86, 101),
-    "upper side border": (13, -62.5 + PARTING * 0.82, 100),
-    "corner": (25.5, -68.8, 88),
-    "lower seam": (0, -69 - PARTING, 103),
-    "lower lip": (0, -73 - PARTING, 106),
-    "lower border": (0, -78 - PARTING * 0.95, 102),
-    "lower side": (13, -70 - PARTING * 0.86, 101),
-    "lower side border": (13, -76.5 - PARTING * 0.82, 97),
-    "philtrum": (0, -53, 104),
-    "chin": (0, -100, 100),
-    "chin side": (22, -94, 84),
-    "jaw angle": (48, -72, 24),
-    "fold": (28, -54, 84),
-    "low cheek": (38, -66, 64),
-    "cheek": (40, -34, 72),
-    "cheekbone": (52, -18, 60),
-    "wing": (16, -41, 98),
-    "nose tip": (0, -36, 120),
-    "nose side": (10, -16, 97),
-    "nose root": (0, 6, 95),
-    "lower lid": (31, -11, 86),
-    "brow inner": (11, 20, 95),
-    "brow middle": (28, 25, 89),
-    "brow outer": (47, 19, 70),
-    "forehead": (18, 48, 94),
-    "forehead side": (42, 45, 78),
-    "temple": (62, 15, 45),
-    "lid fold": (32, 11, 88),
+
+HANDLES: Mapping[str, tuple[float, float, float, float]] = {
+    # x, y, z on the neutral face, and the share of the parting: + upper lip, - lower lip
+    "upper seam": (0, -68, 103, 1.0),
+    "upper lip": (0, -63, 107, 1.0),
+    "upper border": (0, -60.5, 105, 0.97),
+    "upper side": (13, -67, 101, 0.86),
+    "upper side border": (13, -62.5, 100, 0.84),
+    "corner": (25.5, -68.8, 88, 0.0),
+    "lower seam": (0, -69, 103, -1.0),
+    "lower lip": (0, -73, 106, -1.0),
+    "lower border": (0, -78, 102, -0.97),
+    "lower side": (13, -70, 101, -0.86),
+    "lower side border": (13, -76.5, 97, -0.84),
+    "philtrum": (0, -53, 104, 0.1),
+    "chin": (0, -100, 100, 0.0),
+    "chin side": (22, -94, 84, 0.0),
+    "jaw angle": (48, -72, 24, 0.0),
+    "fold": (28, -54, 84, 0.0),
+    "low cheek": (38, -66, 64, 0.0),
+    "cheek": (40, -34, 72, 0.0),
+    "cheekbone": (52, -18, 60, 0.0),
+    "wing": (16, -41, 98, 0.0),
+    "nose tip": (0, -36, 120, 0.0),
+    "nose base": (0, -45, 105, 0.0),
+    "nose side": (10, -16, 97, 0.0),
+    "nose root": (0, 6, 95, 0.0),
+    "lower lid": (31, -12, 85, 0.0),
+    "brow inner": (11, 20, 95, 0.0),
+    "brow middle": (28, 25, 89, 0.0),
+    "brow outer": (47, 19, 70, 0.0),
+    "forehead": (18, 48, 94, 0.0),
+    "forehead side": (42, 45, 78, 0.0),
+    "temple": (62, 15, 45, 0.0),
+    "lid fold": (32, 11, 88, 0.0),
 }
 
 
@@ -82,14 +95,14 @@ def pull(
 ) -> Array:
     """Displacement (V, 3) that carries named points exactly as told, fading to nothing at reach.
 
-    Interpolates with Wendland's compactly supported C2 function in parted space; a side point is
+    Interpolates with Wendland's compactly supported C2 function; a side point is
     pulled on both sides, mirrored.
     """
     centres, targets = [], []
-    for name, move in moves.items():
-        centre = np.array(HANDLES[name], np.float64)
+    for name, move in {**_still(moves), **moves}.items():
+        centre = np.array(HANDLES[name], np.float64) * [1, 1, 1, PARTING]
         for side in (1.0, -1.0) if centre[0] else (1.0,):
-            centres.append(centre * [side, 1, 1])
+            centres.append(centre * [side, 1, 1, 1])
             targets.append(np.array(move, np.float64) * [side, 1, 1])
     nodes = np.array(centres)
     weights = np.linalg.solve(
@@ -102,19 +115,29 @@ def pull(
     return out
 
 
+def _still(
+    moves: Mapping[str, tuple[float, float, float]],
+) -> dict[str, tuple[float, float, float]]:
+    """The nose stays where it is, unless told otherwise, when the mouth moves."""
+    if not any("lip" in n or "seam" in n or n in ("corner", "low cheek") for n in moves):
+        return {}
+    return dict.fromkeys(("nose tip", "nose base", "wing", "nose side"), (0.0, 0.0, 0.0))
+
+
 def _wendland(r: Array) -> Array:
     return np.asarray(np.maximum(1.0 - r, 0.0) ** 4 * (4.0 * r + 1.0))
 
 
 def jaw_weight(tissue: Tissue) -> Array:
     """(V,) how far each vertex follows the jaw bone."""
-    p = tissue.parted
+    p = tissue.points
     corner = np.array([-68.8, 88.0])
     joint = HINGE[1:]
     along = (joint - corner) / np.linalg.norm(joint - corner)
     below = (p[:, 2] - corner[1]) * along[0] - (p[:, 1] - corner[0]) * along[1]
     below = np.where(along[1] > 0, below, -below)
-    w = smoothstep(below, -13.0, 21.0)
+    w = smoothstep(below, -14.0, 22.0)
+    w += np.abs(tissue.lips) * ((tissue.lips < 0) - w)
     behind = smoothstep(tissue.points[:, 2], -2.0, 34.0)
     throat_line = -112.0 - 0.25 * (88.0 - tissue.points[:, 2])
     throat = 1.0 - smoothstep(throat_line - tissue.points[:, 1], 0.0, 42.0)

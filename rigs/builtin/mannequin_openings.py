@@ -45,7 +45,7 @@ def lid_margin(m: Array, upper: Array) -> Array:
     sideways = -0.2 + 14.6 * m
     axis = -0.3 + 1.3 * m - 0.5 * m**2
     peak = m + 0.13 * (1 - m**2)
-    high = 5.6 * (1 - np.abs(peak) ** 2.3) ** 0.85
+    high = 5.2 * (1 - np.abs(peak) ** 2.3) ** 0.85
     trough = m - 0.15 * (1 - m**2)
     low = -5.0 * (1 - np.abs(trough) ** 2.6) ** 0.9
     height = axis + np.where(upper > 0, high, np.where(upper < 0, low, 0.0))
@@ -191,7 +191,7 @@ def _mouth_inside(t: float, s: Array, upper: Array, line: Array) -> Array:
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
     deeper = back * (1.0 + 1.4 * np.abs(s) ** 4)
     lips = line + deeper[:, None] * inward
-    seal = np.interp(t, steps, [0.0, -0.2, -0.2, 0.0, 0.0, 0.0, 0.0])
+    seal = np.interp(t, steps, [0.0, -0.5, -0.5, 0.0, 0.0, 0.0, 0.0])
     lips[:, 1] += (rise + seal) * upper * (1.0 - np.abs(s) ** 3)
     wide, high, deep = (
         float(np.interp(t, [1.8, 2.3, 2.8], v))

@@ -6,7 +6,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from .mannequin_openings import LIP_BORDER, smoothstep
 from .mannequin_inside import EYE_TEXTURE_ANGLE, IRIS_ANGLE
-from .mannequin_surface import Array, hair_mask
+from .mannequin_surface import Array, hair_mask, nostril_mask
 
 IntArray = NDArray[np.int64]
 
@@ -104,7 +104,7 @@ def _complexion(p: Array, mottle: Array) -> Array:
     colour = _mix(colour, red, 0.45 * _blob(p, (0, -38, 116), (15, 10, 16)))
     colour = _mix(colour, red, 0.30 * _blob(p, (0, -98, 100), (16, 12, 20)))
     colour = _mix(colour, (224.0, 182.0, 150.0), 0.4 * _blob(p, (0, 50, 92), (40, 24, 40)))
-    return _mix(colour, (120.0, 66.0, 56.0), 0.9 * _blob(p, (6.4, -43.6, 101.5), (3.2, 3.0, 6.5)))
+    return _mix(colour, (92.0, 44.0, 38.0), 0.78 * nostril_mask(p))
 
 
 def _lips(colour: Array, lips: Array) -> Array:

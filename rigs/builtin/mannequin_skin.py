@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .mannequin_ears import ear_frame
 from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_ring, lip_ring, smoothstep
 from .mannequin_surface import Array, above_hairline, cast, hair_mask
 
@@ -91,8 +92,16 @@ def rays(angles: Array) -> Array:
 
 
 def angles_to_points(angles: Array) -> Array:
-    """(N, 2) ray angles to (N, 3) points on the surface without lips and lids."""
-    return cast(np.tile(ORIGIN, (len(angles), 1)), rays(angles))
+    """(N, 2) ray angles to (N, 3) points on the surface without lips and lids.
+
+    Rays under the nose start higher, to meet the nostrils' plane less slantingly.
+    """
+    straight = rays(angles)
+    up = np.clip(1.0 - (np.degrees(angles[:, 1]) / 5.8 + 22.3 / 5.8) ** 2, 0.0, 1.0) ** 2
+    middle = np.clip(1.0 - (np.degrees(angles[:, 0]) / 15.0) ** 2, 0.0, 1.0) ** 2
+    origins = ORIGIN + (up * middle)[:, None] * np.array([0.0, 42.0, 30.0])
+    directions = ORIGIN + 104.0 * straight - origins
+    return cast(origins, directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
 def points_to_angles(points: Array) -> Array:
@@ -145,6 +154,7 @@ def make_skin() -> Skin:
     skin = _without_unused(skin)
     _relax(skin)
     _grow_hair(skin)
+    _bed_ears(skin)
     return skin
 
 
@@ -260,6 +270,16 @@ def _grow_hair(skin: Skin) -> None:
     outward[:, 1] = np.maximum(outward[:, 1], 0.0)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     skin.points = p + np.where(skin.where == 0, thickness, 0.0)[:, None] * outward
+
+
+def _bed_ears(skin: Skin) -> None:
+    """Sink the side of the head under the ears, in place, so that it shows in no hollow."""
+    origin, axes = ear_frame()
+    local = (skin.points * np.sign(skin.points[:, :1] + 1e-9) * [1, 0, 0]
+             + skin.points * [0, 1, 1] - origin) @ axes.T  # fmt: skip
+    oval = np.hypot((local[:, 0] + 4.5) / 15.0, (local[:, 1] - 1.0) / 27.0)
+    sink = 9.0 * (1.0 - smoothstep(oval, 0.75, 1.0)) * (np.abs(local[:, 2]) < 30.0)
+    skin.points[:, 0] -= np.sign(skin.points[:, 0]) * sink
 
 
 def _without_unused(skin: Skin) -> Skin:

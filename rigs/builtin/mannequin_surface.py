@@ -98,7 +98,7 @@ _WINGS: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((12.2, -40.0, 99.5), (5.6, 6.2, 8.4)), 7.0),
     (Ball((11, -24, 88), (9, 19, 12)), 22.0),
 )
-_NOSTRIL = Ball((6.4, -44.6, 103.5), (2.8, 3.3, 7.5), 30.0)
+_NOSTRIL = Ball((6.4, -43.0, 102.6), (2.5, 5.8, 4.1), -37.0)
 
 
 def head_distance(points: Array) -> Array:
@@ -132,6 +132,13 @@ def _carve(d: Array, side: Array) -> Array:
 
 def _eyelid_bulge(exact: Array) -> Array:
     return np.asarray(np.linalg.norm(exact - EYE, axis=-1) - (EYE_RADIUS + 1.6))
+
+
+def nostril_mask(points: Array) -> Array:
+    """(...) 1 inside the nostrils to 0 outside, for (..., 3) points."""
+    side = np.concatenate([np.abs(points[..., :1]), points[..., 1:]], -1)
+    away = np.maximum(_NOSTRIL.distance(side) - 0.2, 0.0)
+    return np.asarray(np.exp(-((away / 0.9) ** 2)))
 
 
 _HAIRLINE = np.array(
