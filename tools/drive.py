@@ -168,10 +168,7 @@ def run(args: argparse.Namespace) -> int:
             for output in filter(None, (outlets, preview)):
                 output.close() if result.found else output.discard()
         if not result.found and not result.interrupted:
-            raise SourceError(
-                f"{args.input}: no face in {result.frames} frames; nothing was written. "
-                f"Is the actor in the picture, lit, and facing the camera?"
-            )
+            raise SourceError(f"{args.input}: {opened.without_face(result.frames, args.face)}")
     return _report(args, opened, outlets, result)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from freeavatar.foundation.expression import Expression, Frame
+    from freeavatar.foundation.expression import Expression, Frame, Reader
 
     from .performance import Timings
 
@@ -29,6 +29,18 @@ class Input:
     timecode: str
     live: bool
     moments: "Iterator[tuple[Frame | None, Expression]]"
+    reader: "Reader | None" = None
+    """What reads the faces; None for recorded curves."""
+
+    def without_face(self, frames: int, face: int | None) -> str:
+        """Why nothing could be driven, and what to do, in one line."""
+        seen = getattr(self.reader, "most_faces", 0)
+        if face is not None and seen:
+            return f"--face {face}: never more than {seen} of them in the picture at once"
+        return (
+            f"no face in {frames} frames; nothing was written. "
+            f"Is the actor in the picture, lit, and facing the camera?"
+        )
 
 
 @contextlib.contextmanager
@@ -58,6 +70,7 @@ def open_input(args: argparse.Namespace, timings: "Timings") -> "Iterator[Input]
             timecode=source.timecode,
             live=source.count is None,
             moments=read_expressions(iter(source), reader, timings),
+            reader=reader,
         )
 
 
