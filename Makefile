@@ -40,6 +40,7 @@ bench: .venv/.runtime
 
 rigs: .venv/.runtime
 	$(BIN)/python -m freeavatar.rigs.builtin.generate
+	$(BIN)/python -m freeavatar.tools.builtin_anchors
 
 links:
 	@mkdir -p .src/freeavatar
