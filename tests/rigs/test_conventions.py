@@ -1,5 +1,7 @@
 """What control names say in every convention, and the values that go with them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -53,7 +55,7 @@ def test_live_link_orders() -> None:
     assert set(LIVE_LINK_CSV[2:]) == set(LIVE_LINK_UDP)
 
 
-def test_csv_header_is_the_recorded_one(shared) -> None:
+def test_csv_header_is_the_recorded_one(shared: Path) -> None:
     for take in (shared / "curves").glob("alex_rom_*.csv"):
         header = take.open().readline().rstrip("\r\n").split(",")
         assert tuple(header) == LIVE_LINK_CSV
@@ -156,7 +158,7 @@ def test_halves_of_single_shapes() -> None:
 def test_the_rig_decides_between_conventions() -> None:
     assert describe_controls(["aa", "ih", "ou", "ee", "oh", "blink"])[0].convention == "vrm1"
     assert describe_controls(["A", "I", "U", "E", "O", "Blink"])[3].convention == "vrm0"
-    visemes = [n for n in CONVENTIONS["oculus"].controls]
+    visemes = list(CONVENTIONS["oculus"].controls)
     assert {c.convention for c in describe_controls(visemes)} == {"oculus"}
     # Single letters among names of something else are no vowels.
     assert hubs("A", "E", "jawOpen", "eyeBlink_L")[:2] == [{}, {}]
