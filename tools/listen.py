@@ -4,6 +4,7 @@ import argparse
 import fnmatch
 import json
 import math
+import os
 import shutil
 import sys
 import time
@@ -171,9 +172,12 @@ class Screen:
         width, height = shutil.get_terminal_size()
         across = max(1, width // CELL_WIDTH)
         names = [n for n in monitor.values if self._shown(n)]
-        room = max(1, height - 6 - min(len(monitor.streams), 8)) * across
-        cells = [_cell(n, monitor.values[n]) for n in names[:room]]
-        lines = ["".join(cells[i : i + across]) for i in range(0, len(cells), across)]
+        room = max(1, height - 7 - min(len(monitor.streams), 8)) * across
+        start = os.path.commonprefix(names).rpartition("/")
+        common = "".join(start[:2]) if len(names) > 1 else ""
+        cells = [_cell(n.removeprefix(common), monitor.values[n]) for n in names[:room]]
+        lines = [_clean(common)] if common else []
+        lines += ["".join(cells[i : i + across]) for i in range(0, len(cells), across)]
         if len(names) > room:
             lines.append(f"and {len(names) - room} more; choose with --values")
         text = "\n".join([_status(monitor, now, seconds)[: width - 1], *lines])

@@ -119,16 +119,18 @@ def test_names_travel_reversibly_and_safely(name: str) -> None:
     assert part not in RESERVED
 
 
+@pytest.mark.parametrize("count", [300, 301])
 def test_an_absent_receiver_neither_stops_nor_slows_and_may_come_later(
-    arkit_rig: Rig, perform: Any
+    arkit_rig: Rig, perform: Any, count: int
 ) -> None:
+    """Of frames of one packet each, also the first after the receiver's return arrives."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
         gone.bind(("127.0.0.1", 0))
         port = gone.getsockname()[1]
-    sink: Any = open_target(f"osc://127.0.0.1:{port}", arkit_rig, rate=60)
+    sink: Any = open_target(f"livelink://127.0.0.1:{port}", arkit_rig, rate=60)
     frame = perform(arkit_rig, 1)[0]
     began = time.perf_counter()
-    for _ in range(300):
+    for _ in range(count):
         sink.send(frame)
     assert time.perf_counter() - began < 1
     assert sink.sender.errors > 100
@@ -137,7 +139,7 @@ def test_an_absent_receiver_neither_stops_nor_slows_and_may_come_later(
         late.bind(("127.0.0.1", port))
         late.settimeout(5)
         sink.send(frame)
-        assert read_osc(late.recv(65535))[0].address == "/freeavatar/arkit/eyeBlinkLeft"
+        assert len(late.recv(65535)) == 270 + 36 + len("arkit")
 
 
 def test_a_name_too_long_for_a_packet_is_refused(ear: Any) -> None:
