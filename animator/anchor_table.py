@@ -180,3 +180,5 @@ SLITS: tuple[tuple[str, str, str, str], ...] = (
 )
 """Above, upper margin, lower margin, below: where an eye or the mouth opens. The margins are
 looked for on the way from the first point to the last."""
+LID_MARGINS = frozenset(name for slit in SLITS for name in slit[1:3] if name.startswith("lid"))
+"""Names of the points on the edges of the lids."""

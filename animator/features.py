@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor_table import ANCHOR_INDEX, ANCHORS, SLITS
+from .anchor_table import ANCHOR_INDEX, ANCHORS, LID_MARGINS, SLITS
 
 Values = NDArray[np.float64]
 
@@ -18,11 +18,18 @@ REGION_WEIGHTS = {
     "forehead": 0.2,
 }
 """What a region's points count together, whatever their number."""
-OPENING_WEIGHT = 1.0
+EYE_OPENING, MOUTH_OPENING = 3.0, 2.0
 """What the openings of the eyes count together, and those of the mouth: whether an eye or a mouth
 is shut matters more than where."""
-AXIS_WEIGHTS = np.array([1.0, 1.0, 0.5])
-"""Depth differs most between heads and is seen least."""
+BESIDE_LIDS = 0.5
+"""Weight of the eye's other points relative to the lid margins: cartoon lids slide where human ones
+fold."""
+AXES = np.array([1.0, 1.0, 0.5])
+"""Weights of x, y and z: depth differs most between heads and is seen least."""
+LID_AXES = np.array([1.0, 1.0, 0.1])
+"""Lids slide over balls of very different curvature."""
+EYE_OPENING_AXES = np.array([0.0, 1.0, 0.0])
+MOUTH_OPENING_AXES = np.array([0.5, 1.0, 0.25])
 
 
 def features(motion: Values, found: NDArray[np.bool_]) -> Values:
@@ -35,28 +42,32 @@ def features(motion: Values, found: NDArray[np.bool_]) -> Values:
     Returns:
         (N, F): the found points, then how far each slit opens; each times its weight.
     """
-    points = motion * (_point_weights(found)[:, None] * AXIS_WEIGHTS)
+    points = motion * _point_weights(found)
     upper, lower = (np.array([ANCHOR_INDEX[s[i]] for s in SLITS]) for i in (1, 2))
     both = found[upper] & found[lower]
     opened = motion[:, upper] - motion[:, lower]
-    opened = opened * (_slit_weights(both)[:, None] * AXIS_WEIGHTS)
+    opened = opened * _slit_weights(both)
     return np.concatenate(
         [points.reshape(len(motion), -1), opened.reshape(len(motion), -1)], axis=1
     )
 
 
 def _point_weights(found: NDArray[np.bool_]) -> Values:
+    """(A, 3)"""
     regions = np.array([a.region for a in ANCHORS])
     weights = np.zeros(len(ANCHORS))
     for region, weight in REGION_WEIGHTS.items():
         members = (regions == region) & found
         weights[members] = np.sqrt(weight / max(int(members.sum()), 1))
-    return weights
+    beside = (regions == "lids") & ~np.isin([a.name for a in ANCHORS], list(LID_MARGINS))
+    weights[beside] *= np.sqrt(BESIDE_LIDS)
+    return weights[:, None] * np.where((regions == "lids")[:, None], LID_AXES, AXES)
 
 
 def _slit_weights(both: NDArray[np.bool_]) -> Values:
+    """(S, 3)"""
     of_eye = np.array([s[1].startswith("lid") for s in SLITS])
     weights = np.zeros(len(SLITS))
-    for members in (of_eye & both, ~of_eye & both):
-        weights[members] = np.sqrt(OPENING_WEIGHT / max(int(members.sum()), 1))
-    return weights
+    for members, weight in ((of_eye & both, EYE_OPENING), (~of_eye & both, MOUTH_OPENING)):
+        weights[members] = np.sqrt(weight / max(int(members.sum()), 1))
+    return weights[:, None] * np.where(of_eye[:, None], EYE_OPENING_AXES, MOUTH_OPENING_AXES)

@@ -106,4 +106,5 @@ def _around(
         wanted[f"lid_upper_{name}"] = np.array([column, top - step])
         wanted[f"lid_lower_{name}"] = np.array([column, bottom + step])
         wanted[f"under_eye_{name}"] = np.array([column, bottom + beside])
+        wanted[f"cheek_squint_{name}"] = np.array([column, bottom + 2.0 * beside])
     return wanted

@@ -1,19 +1,18 @@
 """How large a head's features are, so that motion carries over between heads.
 
 A displacement is divided by the size of the feature it moves: that of a lid's margin by the height
-of the open eye, so that a lid closes fully on a head with eyes of any size; that of brows by half
-the eye's width, of lips and chin by half the mouth's width and half the distance from mouth to
+of the open eye there, so that a lid closes fully on a head with eyes of any size; that of brows by
+half the eye's width, of lips and chin by half the mouth's width and half the distance from mouth to
 chin. The halves make one unit about equally visible everywhere.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor_table import ANCHOR_INDEX, ANCHORS, SLITS
+from .anchor_table import ANCHOR_INDEX, ANCHORS, LID_MARGINS
 
 Values = NDArray[np.float64]
 
-LID_MARGINS = {name for slit in SLITS for name in slit[1:3] if name.startswith("lid")}
 SMALLEST = 0.01
 """Least size of a feature, as a share of the face's height: an eye drawn shut is no division by
 zero."""
@@ -41,8 +40,10 @@ def feature_sizes(positions: Values) -> Values:
         "lips": around_mouth,
         "jaw": around_mouth,
     }
-    margin = (eye, measure.eye_height, eye)
-    rows = [margin if a.name in LID_MARGINS else sizes[a.region] for a in ANCHORS]
+    rows = [
+        (eye, measure.eye_height(a.name), eye) if a.name in LID_MARGINS else sizes[a.region]
+        for a in ANCHORS
+    ]
     least = SMALLEST * max(measure.face_height, 1e-9)
     return np.maximum(np.array(rows, np.float64), least)
 
@@ -53,20 +54,17 @@ class _Measure:
     def __init__(self, positions: Values) -> None:
         self._at = positions
         self.face_height = self._between("nose_root", "chin", 1)
-        self.eye_height = float(
-            np.mean(
-                [
-                    self._both(f"lid_upper_{at}", f"lid_lower_{at}", 1)
-                    for at in ("outer", "mid", "inner")
-                ]
-            )
-        )
         self.eye_width = self._both("eye_corner_outer", "eye_corner_inner", 0)
         self.nose_width = self._between("nose_wing_left", "nose_wing_right", 0)
         self.nose_height = self._between("nose_root", "nose_base", 1)
         self.mouth_width = self._between("mouth_corner_left", "mouth_corner_right", 0)
         self.mouth_to_chin = self._between("upper_lip_line", "chin", 1)
         self.mouth_to_eye = self._both("mouth_corner", "under_eye_mid", 1)
+
+    def eye_height(self, margin: str) -> float:
+        """Height of the open eye where a lid anchor lies: corners are less open than the middle."""
+        place = margin.split("_")[2]
+        return self._both(f"lid_upper_{place}", f"lid_lower_{place}", 1)
 
     def _between(self, first: str, second: str, axis: int) -> float:
         a, b = self._at[ANCHOR_INDEX[first]], self._at[ANCHOR_INDEX[second]]

@@ -6,9 +6,9 @@ controls' own motions of the same anchors::
     minimise  ½ ‖F x − f‖² + Σ λ_k x_k + ½ Σ μ_k (x_k − p_k)²   within  l ≤ x ≤ u
 
 with F the features (`features`) of each control, f those of the expression, and p what the names
-say. Names rank first: a control that stands for one ARKit shape takes that shape's value, and the
-least squares only explain the shapes that no control stands for. A rig whose ARKit set is complete
-is thus set by name alone, its visemes and emotions stay neutral.
+say: a control that stands for one ARKit shape is pulled to that shape's value, one that stands for
+several (a viseme, an emotion) less strongly to its share. A rig whose ARKit set is complete is set
+by name alone, exactly, and its visemes and emotions stay neutral.
 """
 
 from dataclasses import replace
@@ -23,21 +23,21 @@ from freeavatar.rigs.spec import Rig
 from .bounded import solve_bounded
 from .features import features
 from .motion import anchor_motion, anchor_positions, anchors_of
-from .naming import NameMap, companions, name_map
+from .naming import SHAPE_INDEX, NameMap, companions, name_map
 from .proportions import feature_sizes
 from .reach import reach_scales
 from .reference import Reference, built_in_reference
 
 Values = NDArray[np.float64]
 
-SPARSITY = 0.004
-"""Absolute value, relative to a control's own motion energy: a lone control loses this much."""
-NOISE = 0.002
-"""Absolute value, relative to the mean energy: controls that hardly move must earn their use."""
-RIDGE = 1e-4
+SPARSITY = 0.01
+"""Absolute value, relative to the root of a control's own and the mean motion energy: two controls
+cost more than the one that does the same."""
+RIDGE = 1e-3
 """Squared value, relative to the mean energy: keeps the minimum unique."""
-NAMED = 0.3
-"""Pull toward what a name that stands for several shapes says, relative to the energy."""
+NAMED_ONE, NAMED_SEVERAL = 1.0, 0.3
+"""Pull toward what a name says, relative to the energy: names of one shape, of several."""
+BLINKS = (SHAPE_INDEX["eyeBlinkRight"], SHAPE_INDEX["eyeBlinkLeft"])
 UNSEEN = 1e-6
 """Share of the largest energy below which a control moves no anchor."""
 
@@ -104,14 +104,13 @@ class _Fill:
 
 
 class _Anchored:
-    """The least squares over anchors, for the controls that no name sets directly."""
+    """The least squares over anchors."""
 
     def __init__(self, rig: Rig, names: NameMap, reference: Reference) -> None:
         found = anchors_of(rig).found & reference.found
         moved = features(anchor_motion(rig) / feature_sizes(anchor_positions(rig)), found)
         energy = np.einsum("kf,kf->k", moved, moved)
         seen = energy > UNSEEN * energy.max(initial=0.0)
-        seen[names.direct] = False
         # A control that also has a negative side is two variables of opposite motion.
         lowest = np.minimum(_lower_weights(rig), 0.0)
         back = seen & (lowest < 0)
@@ -120,23 +119,55 @@ class _Anchored:
         columns = moved[self._controls] * self._signs[:, None]
         energy = energy[self._controls]
         typical = float(energy.mean()) if len(energy) else 1.0
-        named = np.isin(self._controls, names.combined) & (self._signs > 0)
-        self._pull = np.where(named, NAMED * energy, 0.0)
+        self._pull = _pull(names, len(rig.controls))[self._controls] * energy
+        self._pull[self._signs < 0] = 0.0
         self._gram = columns @ columns.T + np.diag(self._pull + RIDGE * typical)
-        expressed = features(reference.motion, found) * names.open_shapes[:, None]
+        expressed = features(reference.motion, found)
         expressed = expressed * reach_scales(columns, expressed)[:, None]
         self._linear = columns @ expressed.T
-        self._cost = SPARSITY * energy + NOISE * typical
+        self._cost = SPARSITY * np.sqrt(energy * typical)
+        self._regain = 1.0 / np.maximum(1.0 - self._cost / energy, 0.5)
         self._lower = np.zeros(len(self._controls))
         self._upper = np.where(self._signs > 0, 1.0, -lowest[self._controls])
+        self._closing = reference.closing
         self._last: Values | None = None
 
     def solve(self, shapes: Values, weights: Values) -> None:
         """Set the weights (K,) of its controls; on entry they hold what names say."""
-        linear = self._linear @ shapes + self._pull * weights[self._controls] - self._cost
+        asked = np.maximum(weights[self._controls], 0.0)
+        linear = self._linear @ shut_at_most(shapes, self._closing)
+        linear += self._pull * asked - self._cost
         self._last = solve_bounded(self._gram, linear, self._lower, self._upper, self._last)
         weights[self._controls] = 0.0
-        np.add.at(weights, self._controls, self._signs * self._last)
+        regained = np.minimum(self._last * self._regain, self._upper)
+        np.add.at(weights, self._controls, self._signs * regained)
+
+
+def shut_at_most(shapes: Values, closing: Values) -> Values:
+    """Shapes (52,) that close no eye further than shut.
+
+    Blink, squint and a look down each lower the lid, and add up to more than the eye is open; the
+    lids of a rig must not be asked to pass through each other. The blink keeps its part.
+
+    Args:
+        shapes: (52,).
+        closing: (2, 52) share of the eye's opening that each shape closes, right and left.
+    """
+    limited = shapes
+    for side, blink in zip(closing, BLINKS, strict=True):
+        left_open = max(1.0 - side[blink] * shapes[blink], 0.0)
+        others = float(side @ shapes) - side[blink] * shapes[blink]
+        if others > left_open:
+            lowers = (side > 0) & (np.arange(len(shapes)) != blink)
+            limited = np.where(lowers, limited * (left_open / others), limited)
+    return limited
+
+
+def _pull(names: NameMap, count: int) -> Values:
+    pull = np.zeros(count)
+    pull[names.direct] = NAMED_ONE
+    pull[names.combined] = NAMED_SEVERAL
+    return pull
 
 
 def _nameless(rig: Rig) -> Rig:
