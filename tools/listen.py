@@ -173,7 +173,7 @@ class Screen:
         across = max(1, width // CELL_WIDTH)
         names = [n for n in monitor.values if self._shown(n)]
         room = max(1, height - 7 - min(len(monitor.streams), 8)) * across
-        start = os.path.commonprefix(names).rpartition("/")
+        start = os.path.commonprefix(names).rpartition("/")  # noqa: RUF071 (of characters)
         common = "".join(start[:2]) if len(names) > 1 else ""
         cells = [_cell(n.removeprefix(common), monitor.values[n]) for n in names[:room]]
         lines = [_clean(common)] if common else []
