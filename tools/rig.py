@@ -114,9 +114,10 @@ def _list(args: argparse.Namespace) -> int:
 def _row(name: str) -> dict[str, Any]:
     """One rig of the list; a damaged one is listed with what is wrong."""
     from freeavatar.rigs import registry
+    from freeavatar.rigs.built_in import BUILT_IN
     from freeavatar.rigs.errors import RigError
 
-    built_in = name in registry.BUILT_IN
+    built_in = name in BUILT_IN
     try:
         rig = registry.load(name)
     except RigError as error:
