@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
 
 from freeavatar.bridge.sink import BridgeError, Sink
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Rig, Take
 
+from .arrays import nominal_rate
 from .glb import GlbWriter, recover_glb, require_mesh
 from .journal import read_journal
 from .json_lines import JsonLinesWriter, read_json_lines
@@ -43,9 +46,11 @@ def _read_glb(path: Path) -> Take:
     from freeavatar.rigs.gltf_animation import read_animation
 
     try:
-        return read_animation(path)
+        take = read_animation(path)
     except RigError as error:
         raise BridgeError(str(error)) from error
+    # glTF stores times in 32 bits; the rate they were made for is a rounder number.
+    return replace(take, rate=nominal_rate(np.array([frame.time for frame in take.frames])))
 
 
 def _keep_text(path: Path, rig: Rig) -> Path | None:

@@ -1,18 +1,25 @@
 """A take file while it is being written: beside its final name, then moved there whole.
 
-Each write reaches the operating system at once, so a killed program loses nothing it had written;
-``take.csv.part`` is then a readable take. It keeps that name until the take is closed, so a run
+Each write reaches the operating system at once, so a killed program loses nothing it had written,
+and the disk about once a second, for the sake of power cuts; ``take.csv.part`` is then a readable
+take. It keeps that name until the take is closed, so a run
 that fails never harms an earlier take.
 """
 
+import contextlib
 import fcntl
 import logging
 import os
+import threading
+import time
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError
 
 log = logging.getLogger(__name__)
+
+SYNC_EVERY = 1.0
+"""Seconds between asking the system to put what was written on the disk."""
 
 
 def part_path(path: Path) -> Path:
@@ -48,6 +55,8 @@ class PartFile:
         except OSError as error:
             raise BridgeError(f"cannot write {path}: {error.strerror}") from error
         self._open = True
+        self._synced = time.monotonic()
+        self._syncing: threading.Thread | None = None
         if not _lock(self._file):
             self._release()
             raise BridgeError(f"{path}: another run is writing this take")
@@ -71,6 +80,21 @@ class PartFile:
                 f"the take is whole up to here"
             ) from error
         self._end += len(record)
+        self._sync_sometimes()
+
+    def _sync_sometimes(self) -> None:
+        """Start a sync once a second, beside the frames: a slow disk must not hold them up."""
+        now = time.monotonic()
+        if now - self._synced < SYNC_EVERY or (self._syncing and self._syncing.is_alive()):
+            return
+        self._synced = now
+        self._syncing = threading.Thread(target=self._sync, daemon=True)
+        self._syncing.start()
+
+    def _sync(self) -> None:
+        # A disk that is failing tells the next write, or `finish`.
+        with contextlib.suppress(OSError):
+            os.fdatasync(self._file)
 
     def finish(self) -> None:
         """Make the take durable and give it its name."""
@@ -99,6 +123,8 @@ class PartFile:
 
     def _release(self) -> None:
         self._open = False
+        if self._syncing:
+            self._syncing.join()
         os.close(self._file)
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freeavatar.bridge.sink import BridgeError
-from freeavatar.bridge.takes import open_take, read_take, recover
+from freeavatar.bridge.takes import open_take, partfile, read_take, recover
 from freeavatar.rigs.spec import Rig, RigFrame
 
 SUFFIXES = (".csv", ".jsonl", ".glb")
@@ -39,7 +40,7 @@ def test_a_take_appears_whole_and_replaces_the_earlier_one(
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     read = read_take(path)
     assert read.names == mesh_rig.names
-    assert read.rate == pytest.approx(60, rel=1e-3)
+    assert read.rate == 60
     for frame, again in zip(frames, read.frames, strict=True):
         np.testing.assert_allclose(again.values, frame.values, atol=1e-6)
         np.testing.assert_allclose(again.head, frame.head, atol=1e-5)
@@ -153,6 +154,21 @@ def test_a_full_disk_leaves_a_whole_take(tmp_path: Path, suffix: str) -> None:
     assert last.startswith("BridgeError: cannot go on writing t"), done.stdout[-300:]
     take = read_take(path if suffix != ".glb" else tmp_path / "t.glb.part")
     assert len(take.frames) == len(numbers) > 20
+
+
+def test_takes_reach_the_disk_about_once_a_second(
+    tmp_path: Path, odd_rig: Rig, perform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    really = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (synced.append(file), really(file)))
+    monkeypatch.setattr(partfile, "SYNC_EVERY", 0.1)
+    sink = open_take(tmp_path / "t.csv", odd_rig, rate=60)
+    for frame in perform(odd_rig, 40):
+        sink.send(frame)
+        time.sleep(0.0125)
+    sink.close()
+    assert 2 <= len(synced) <= 5
 
 
 def test_another_rigs_journal_is_kept_as_it_is(tmp_path: Path, mesh_rig: Rig, perform: Any) -> None:
