@@ -7,7 +7,9 @@ point; centre rows give one. The landmark numbers are those of MediaPipe's canon
 from dataclasses import dataclass
 from typing import Literal
 
-AnchorRegion = Literal["lids", "brows", "nose", "cheeks", "corners", "lips", "jaw", "forehead"]
+AnchorRegion = Literal[
+    "lids", "eyes", "brows", "nose", "cheeks", "corners", "lips", "jaw", "forehead"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ PAIRS: dict[AnchorRegion, tuple[tuple[str, int, int], ...]] = {
         ("lid_lower_outer", 144, 373),
         ("lid_lower_mid", 145, 374),
         ("lid_lower_inner", 153, 380),
+    ),
+    "eyes": (
         ("lid_fold_outer", 29, 259),
         ("lid_fold_mid", 27, 257),
         ("lid_fold_inner", 28, 258),
@@ -180,5 +184,3 @@ SLITS: tuple[tuple[str, str, str, str], ...] = (
 )
 """Above, upper margin, lower margin, below: where an eye or the mouth opens. The margins are
 looked for on the way from the first point to the last."""
-LID_MARGINS = frozenset(name for slit in SLITS for name in slit[1:3] if name.startswith("lid"))
-"""Names of the points on the edges of the lids."""

@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor_table import ANCHOR_INDEX, ANCHORS, LID_MARGINS, SLITS
+from .anchor_table import ANCHOR_INDEX, ANCHORS, SLITS
 
 Values = NDArray[np.float64]
 
 REGION_WEIGHTS = {
-    "lids": 1.0,
+    "lids": 0.8,
+    "eyes": 0.3,
     "brows": 2.0,
     "nose": 0.4,
     "cheeks": 0.4,
@@ -21,9 +22,6 @@ REGION_WEIGHTS = {
 EYE_OPENING, MOUTH_OPENING = 3.0, 2.0
 """What the openings of the eyes count together, and those of the mouth: whether an eye or a mouth
 is shut matters more than where."""
-BESIDE_LIDS = 0.5
-"""Weight of the eye's other points relative to the lid margins: cartoon lids slide where human ones
-fold."""
 AXES = np.array([1.0, 1.0, 0.5])
 """Weights of x, y and z: depth differs most between heads and is seen least."""
 LID_AXES = np.array([1.0, 1.0, 0.1])
@@ -59,8 +57,6 @@ def _point_weights(found: NDArray[np.bool_]) -> Values:
     for region, weight in REGION_WEIGHTS.items():
         members = (regions == region) & found
         weights[members] = np.sqrt(weight / max(int(members.sum()), 1))
-    beside = (regions == "lids") & ~np.isin([a.name for a in ANCHORS], list(LID_MARGINS))
-    weights[beside] *= np.sqrt(BESIDE_LIDS)
     return weights[:, None] * np.where((regions == "lids")[:, None], LID_AXES, AXES)
 
 

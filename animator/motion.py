@@ -3,7 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Anchors, Mesh, Rig
+
+from .anchor_table import ANCHOR_NAMES
 
 
 def mesh_of(rig: Rig) -> Mesh:
@@ -22,9 +25,12 @@ def anchors_of(rig: Rig) -> Anchors:
 
     Raises:
         ValueError: it has none.
+        RigError: they are another version's points.
     """
     if rig.anchors is None:
         raise ValueError(f"rig {rig.name} has no anchors")
+    if rig.anchors.names != ANCHOR_NAMES:
+        raise RigError(f"rig {rig.name} has face points of another version: register it again")
     return rig.anchors
 
 

@@ -9,7 +9,7 @@ chin. The halves make one unit about equally visible everywhere.
 import numpy as np
 from numpy.typing import NDArray
 
-from .anchor_table import ANCHOR_INDEX, ANCHORS, LID_MARGINS
+from .anchor_table import ANCHOR_INDEX, ANCHORS
 
 Values = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def feature_sizes(positions: Values) -> Values:
     eye, mouth, chin = measure.eye_width / 2, measure.mouth_width / 2, measure.mouth_to_chin / 2
     around_mouth = (mouth, chin, mouth)
     sizes = {
-        "lids": (eye, eye, eye),
+        "eyes": (eye, eye, eye),
         "brows": (eye, eye, eye),
         "forehead": (eye, eye, eye),
         "nose": (measure.nose_width / 2, measure.nose_height / 2, measure.nose_width / 2),
@@ -41,7 +41,7 @@ def feature_sizes(positions: Values) -> Values:
         "jaw": around_mouth,
     }
     rows = [
-        (eye, measure.eye_height(a.name), eye) if a.name in LID_MARGINS else sizes[a.region]
+        (eye, measure.eye_height(a.name), eye) if a.region == "lids" else sizes[a.region]
         for a in ANCHORS
     ]
     least = SMALLEST * max(measure.face_height, 1e-9)
