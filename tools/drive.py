@@ -143,9 +143,11 @@ def run(args: argparse.Namespace) -> int:
 
     from .outlets import Outlets, plan_takes
     from .performance import Result
+    from .rig import anchor_finder
 
-    names = list(dict.fromkeys(args.rig or ["arkit"]))
-    rigs = [registry.load(name) for name in names]
+    find_anchors = anchor_finder(args.mediapipe_bundle)
+    names = dict.fromkeys(args.rig or ["arkit"])
+    rigs = [registry.load(name, find_anchors=find_anchors) for name in names]
     takes = plan_takes(args.take, rigs)
     performers = _performers(rigs, performer_options(args))
     result = Result()
