@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..conventions import ARKIT, describe_controls
-from ..spec import Joint, Mesh, Part, Rig
+from freeavatar.rigs.conventions import ARKIT, describe_controls
+from freeavatar.rigs.spec import Joint, Mesh, Part, Rig
+
 from . import mannequin_inside as inside
 from .mannequin_ears import ear
 from .mannequin_expressions import controls
@@ -20,8 +21,8 @@ IntArray = NDArray[np.int64]
 
 INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
-SMALLEST = 0.05
-"""Displacements below this, in millimetres, are left out to keep the file small."""
+SMALLEST = 0.08
+"""Displacements, in millimetres, that fade to nothing here to keep the file small."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 
 
@@ -54,7 +55,8 @@ def build() -> Rig:
     fields = controls(tissue)
     described = describe_controls(ARKIT)
     deltas = np.stack([fields[c.name] for c in described])
-    deltas[np.abs(deltas).max(2) < SMALLEST] = 0.0
+    travel = np.linalg.norm(deltas, axis=2, keepdims=True)
+    deltas *= smoothstep(travel, SMALLEST, 5.0 * SMALLEST)
     mesh = Mesh(
         vertices=np.asarray(points / 1000.0, np.float32),
         triangles=triangles.astype(np.int32),
@@ -113,7 +115,9 @@ def _with_ears(sheet: Piece) -> Piece:
 
 def _lashes(skin: Skin) -> Piece:
     """Curled blades that grow from the upper lids' margins; they turn with the lids."""
-    points, quads, where = [], [], []
+    points: list[Array] = []
+    quads: list[IntArray] = []
+    where: list[IntArray] = []
     for kind, side in ((1, 1.0), (2, -1.0)):
         root = skin.points[(skin.where == kind) & (skin.ring == 1.0) & (skin.upper > 0)]
         root = root[np.argsort(side * root[:, 0])]
@@ -136,7 +140,7 @@ def _eyes() -> list[Piece]:
         piece.uv = uv
         tissue, faces = inside.eye_corners()
         faces = faces if side > 0 else faces[:, ::-1]
-        out += [piece, _plain("eye corners", (tissue * [side, 1, 1], faces), 4)]
+        out += [piece, _plain(f"{name} corners", (tissue * [side, 1, 1], faces), 4)]
     return out
 
 
@@ -150,10 +154,11 @@ def _mouth_pieces() -> list[Piece]:
     ]
 
 
-def _triangles(quads: IntArray) -> IntArray:
+def _triangles(quads: IntArray, points: Array) -> IntArray:
+    """Quads (Q, 4) as triangles (T, 3), those without area left out."""
     t = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    flat = (t[:, 0] == t[:, 1]) | (t[:, 1] == t[:, 2]) | (t[:, 0] == t[:, 2])
-    return t[~flat]
+    a, b, c = (points[t[:, k]] for k in range(3))
+    return np.asarray(t[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-9])
 
 
 _COLOURS = {
@@ -162,7 +167,8 @@ _COLOURS = {
     "lower teeth": (0.78, 0.73, 0.62, 1.0),
     "upper gums": (0.52, 0.17, 0.16, 1.0),
     "lower gums": (0.50, 0.16, 0.15, 1.0),
-    "eye corners": (0.62, 0.34, 0.29, 1.0),
+    "left eye corners": (0.62, 0.34, 0.29, 1.0),
+    "right eye corners": (0.62, 0.34, 0.29, 1.0),
     "lashes": (0.012, 0.008, 0.006, 1.0),
     "tongue": (0.56, 0.19, 0.18, 1.0),
 }
@@ -177,7 +183,7 @@ def _join(pieces: list[Piece]) -> tuple[IntArray, tuple[Part, ...]]:
     offset = first = 0
     for piece in pieces:
         for name, quads in _materials(piece):
-            t = _triangles(quads) + offset
+            t = _triangles(quads, piece.points) + offset
             parts.append(
                 Part(
                     name=name, first_triangle=first, triangle_count=len(t),
@@ -202,7 +208,7 @@ def _materials(piece: Piece) -> list[tuple[str, IntArray]]:
 def _texture(name: str, piece: Piece) -> NDArray[np.uint8] | None:
     if name == "skin":
         outside = (piece.ring <= 1.0) | (piece.where != 3)
-        shown = _triangles(piece.quads[outside[piece.quads].all(1)])
+        shown = _triangles(piece.quads[outside[piece.quads].all(1)], piece.points)
         lips = np.where(piece.where == 3, piece.ring, 0.0)
         lids = np.where(np.isin(piece.where, (1, 2)), piece.ring * np.sign(piece.upper), 0.0)
         ears = np.where(piece.where == 7, 1.0 + piece.ring, 0.0)
@@ -226,8 +232,8 @@ def _normals(points: Array, triangles: IntArray) -> NDArray[np.float32]:
 
 def _joints(pieces: list[Piece], points: Array) -> tuple[Joint, ...]:
     names = np.concatenate([np.full(len(p.points), p.name) for p in pieces])
-    line = -118.0 + 0.45 * (points[:, 2] - 20.0) * (points[:, 2] < 20.0) * -1.0
-    head = 1.0 - smoothstep(line - points[:, 1], -30.0, 55.0)
+    line = -118.0 + 0.25 * np.maximum(20.0 - points[:, 2], 0.0)
+    head = 1.0 - smoothstep(line - points[:, 1], -5.0, 68.0)
     joints = [Joint(role="head", pivot=_metres(NECK_PIVOT), weights=head.astype(np.float32))]
     for role, side in (("left_eye", 1.0), ("right_eye", -1.0)):
         own = (names == role.replace("_", " ")).astype(np.float32)

@@ -1,5 +1,7 @@
 """Ears of the mannequin: a polar sheet over an outline, raised along the folds of the auricle."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -34,7 +36,7 @@ PLACE = (-14.0, -9.0)
 """Height and depth of the middle of the concha on the side of the head."""
 
 
-def _near(p: Array, line: list[tuple[float, float]], width: float) -> Array:
+def _near(p: Array, line: Sequence[tuple[float, float]], width: float) -> Array:
     """1 on a polyline through the ear's plane, falling off over width."""
     points = np.array(line, float)
     t = np.arange(len(points))
@@ -84,11 +86,13 @@ def ear() -> tuple[Array, Array, Array, IntArray]:
         rings.append(np.concatenate([flat, rise[:, None]], 1))
     local = np.concatenate([*rings, np.append(_CENTRE, _height(_CENTRE[None]))[None]])
     origin, axes = ear_frame()
-    points = origin + (local + [0.0, 0.0, 6.5]) @ axes
+    points = origin + (local + np.array([0.0, 0.0, 6.5])) @ axes
     uv = np.stack([0.02 + 0.24 * (local[:, 1] + 32.0) / 64.0,
                    0.912 + 0.08 * (local[:, 0] + 21.0) / 35.0], -1)  # fmt: skip
+    behind = 4 * _SPOKES  # the back of the ear takes the colour of its edge
+    uv[:behind] = np.tile(uv[behind : behind + _SPOKES], (4, 1))
     inner = np.arange(len(local)) >= 5 * _SPOKES
-    hollow = inner * np.clip(-local[:, 2] / 7.0, 0.0, 1.0)
+    hollow = np.where(inner, np.clip(-local[:, 2] / 7.0, 0.0, 1.0), 0.0)
     count = len(rings)
     quads = grid_quads(count, _SPOKES, closed=True)
     last = (count - 1) * _SPOKES + np.arange(_SPOKES)

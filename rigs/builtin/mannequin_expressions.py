@@ -1,162 +1,13 @@
 """The mannequin's 52 ARKit controls as displacement fields, millimetres."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from .mannequin_motion import Tissue, clear_of_eyes, jaw, lids, pull
+from .mannequin_moves import CENTRED, LIDS, PAIRED
 from .mannequin_openings import LIP_BORDER, MOUTH_HALF_WIDTH, smoothstep
 from .mannequin_surface import Array
 
-Moves = Mapping[str, tuple[float, float, float]]
 JAW_DEGREES = 23.0
-
-# Controls in pairs: pulls on the left-hand handles, mirrored, then split down the middle.
-_PAIRED: Mapping[str, Moves] = {
-    "eyeSquint": {
-        "lower lid": (0, 0.9, 0.5), "cheek": (0, 1.2, 0.6), "brow outer": (0, -0.8, 0),
-        "cheekbone": (-0.5, 1.0, 0.6), "brow middle": (0, -0.8, 0.0), "brow inner": (-0.4, -0.6, 0),
-    },
-    "eyeWide": {"brow middle": (0, 0.8, 0), "lid fold": (0, 1.0, -0.3)},
-    "mouthSmile": {
-        "corner": (8.0, 8.6, -6.0), "upper side": (3.2, 1.4, -2.2),
-        "upper side border": (3.0, 1.6, -2.0), "lower side": (3.2, 1.6, -2.4),
-        "lower side border": (3.0, 1.2, -2.4), "upper seam": (0, 0.4, -1.6),
-        "lower seam": (0, 0.3, -1.8), "upper border": (0, -0.2, -1.4), "lower border": (0, 0.2, -1.4),
-        "fold": (4.5, 5.0, 0.6), "cheek": (1.2, 4.6, 2.6), "low cheek": (4.5, 4.5, -1.2),
-        "cheekbone": (0.6, 2.6, 1.6), "lower lid": (0, 1.2, 0.5), "wing": (1.4, 0.8, -0.6),
-        "chin": (0, 0.3, -0.3), "chin side": (1.0, 1.2, -0.6), "jaw angle": (0.3, 0.6, 0),
-    },
-    "mouthFrown": {
-        "corner": (2.6, -6.6, -3.0), "upper side": (1.2, -2.2, -0.8), "lower side": (1.2, -1.8, -0.8),
-        "upper seam": (0, 0.2, -0.4), "lower seam": (0, 0.2, -0.4), "chin": (0, 0.6, 0.4),
-        "fold": (1.4, -2.8, -0.4), "low cheek": (0.8, -3.0, -0.4), "chin side": (1.0, -2.2, 0.8),
-        "upper side border": (1.0, -1.8, -0.6), "lower side border": (1.2, -2.0, 0),
-        "upper border": (0, 0, -0.3), "lower border": (0, -0.2, 0),
-    },
-    "mouthDimple": {
-        "corner": (5.4, 1.4, -5.8), "upper side": (2.0, -0.3, -2.0), "lower side": (2.0, 0.3, -2.0),
-        "fold": (2.4, 1.0, 1.2), "low cheek": (1.8, 0.8, 1.6), "upper seam": (0, -0.2, -1.2),
-        "lower seam": (0, 0.2, -1.2), "upper border": (0, -0.8, -0.9), "lower border": (0, 0.9, -0.8),
-        "upper side border": (1.8, -0.9, -1.4), "lower side border": (1.8, 0.9, -1.4),
-        "lower lip": (0, 0.6, -1.3), "upper lip": (0, -0.6, -1.3),
-    },
-    "mouthStretch": {
-        "corner": (6.5, -2.8, -5.0), "upper side": (2.6, -0.8, -2.0), "lower side": (2.8, -1.6, -2.0),
-        "upper side border": (2.4, -1.0, -1.8), "lower side border": (2.6, -2.0, -1.8),
-        "upper seam": (0, -0.1, -1.2), "lower seam": (0, -0.6, -1.2), "low cheek": (3.0, -1.6, -1.0),
-        "fold": (2.6, -1.0, -0.6), "chin side": (2.4, -2.2, -0.8), "chin": (0, -0.6, 0), "upper border": (0, -0.5, -1.0), "lower border": (0, -1.0, -1.0),
-        "jaw angle": (1.0, -1.2, 0),
-    },
-    "mouthPress": {
-        "corner": (1.2, 0.4, -1.2), "upper side": (0.3, -0.5, -1.6), "lower side": (0.3, 0.9, -1.6),
-        "upper seam": (0, -0.3, -1.6), "lower seam": (0, 0.5, -1.6), "upper lip": (0, -1.6, -2.2),
-        "lower lip": (0, 1.8, -2.4), "upper border": (0, -2.4, -0.8), "lower border": (0, 2.6, -0.6),
-        "upper side border": (0.2, -1.8, -0.8), "lower side border": (0.2, 2.0, -0.8),
-        "chin": (0, 1.4, 0.6), "fold": (0.6, 0.2, 0.6),
-    },
-    "mouthLowerDown": {
-        "lower seam": (0, -6.2, -0.6), "lower side": (1.4, -6.4, -0.6), "lower lip": (0, -6.6, 0.2),
-        "lower border": (0, -5.6, 0.8), "lower side border": (1.6, -5.6, 0.6),
-        "chin": (0, -1.6, 0.4), "chin side": (1.6, -2.6, 0.2), "corner": (1.0, -1.2, -0.6),
-        "upper seam": (0, 0, 0), "upper side": (0, 0, 0),
-    },
-    "mouthUpperUp": {
-        "upper seam": (0, 4.6, -0.4), "upper side": (0.6, 5.2, -0.6), "upper lip": (0, 4.6, -0.2),
-        "upper border": (0, 4.2, 0.2), "upper side border": (0.8, 5.0, 0.2),
-        "philtrum": (0, 2.2, 0.2), "fold": (1.4, 3.4, 1.2), "wing": (1.0, 2.4, -0.2),
-        "corner": (0.6, 1.0, -0.5), "cheek": (0.4, 1.8, 1.4), "lower seam": (0, 0, 0),
-        "lower side": (0, 0, 0), "nose tip": (0, 0.5, 0),
-    },
-    "browDown": {
-        "brow inner": (-3.2, -7.6, 1.8), "brow middle": (-1.8, -6.8, 1.8),
-        "brow outer": (-0.6, -3.0, 0.6), "forehead": (-0.8, -3.4, 0.3),
-        "forehead side": (0, -1.6, 0), "nose root": (0, -3.0, 0.8), "lid fold": (0, -2.6, 1.0),
-        "lower lid": (0, 0, 0),
-    },
-    "browOuterUp": {
-        "brow outer": (0.6, 6.4, -0.8), "brow middle": (0, 4.8, -0.2), "brow inner": (0, 0.4, 0),
-        "forehead side": (0, 3.2, -1.0), "forehead": (0, 1.2, 0), "temple": (0, 1.4, 0),
-        "lid fold": (0.2, 1.6, -0.2), "nose root": (0, 0, 0),
-    },
-    "cheekSquint": {
-        "cheek": (0.6, 5.2, 3.2), "cheekbone": (0.2, 3.4, 2.0), "lower lid": (0, 1.8, 0.8),
-        "fold": (1.8, 2.6, 1.2), "low cheek": (0.6, 2.2, 0.6), "corner": (0.8, 1.2, -0.4),
-        "upper side": (0.2, 0.6, 0), "lower side": (0.2, 0.55, 0), "upper seam": (0, 0, 0),
-        "lower seam": (0, 0, 0), "wing": (0.4, 0.8, 0), "upper side border": (0.2, 1.0, 0.2),
-    },
-    "noseSneer": {
-        "wing": (1.6, 4.8, -0.8), "nose side": (0, 3.2, 2.2), "nose tip": (0, 1.2, -0.2),
-        "nose base": (0, 1.6, -0.2), "upper side border": (0.5, 3.2, 0.3),
-        "upper side": (0.3, 2.4, -0.2), "fold": (1.0, 3.8, 2.2), "nose root": (0, -2.0, 1.0),
-        "brow inner": (-1.4, -3.0, 1.0), "cheek": (0, 2.8, 1.8), "lower lid": (0, 0.8, 0.4),
-        "upper border": (0, 2.0, 0), "upper seam": (0, 1.2, 0), "philtrum": (0, 2.0, 0),
-        "lower seam": (0, 0, 0), "lower side": (0, 0, 0), "corner": (0.2, 0.8, -0.2),
-    },
-}  # fmt: skip
-
-_LIDS: Mapping[str, Mapping[str, float]] = {
-    "eyeBlink": {"close": 1.02, "lift": 0.75, "raise_lower": 0.03},
-    "eyeSquint": {"close": 0.10, "raise_lower": 0.24, "lift": 0.2},
-    "eyeWide": {"close": -0.24, "raise_lower": -0.07},
-    "eyeLookDown": {"close": 0.42, "raise_lower": -0.10, "lift": 0.2},
-    "eyeLookUp": {"close": -0.20, "raise_lower": 0.05},
-}
-
-_CENTRED: Mapping[str, Moves] = {
-    "mouthFunnel": {
-        "corner": (-6.0, 0.2, 5.5), "upper seam": (0, 4.6, 7.2), "upper lip": (0, 3.4, 7.4),
-        "upper border": (0, 2.0, 5.0), "upper side": (-2.6, 4.8, 6.4),
-        "upper side border": (-2.6, 2.6, 4.6), "lower seam": (0, -5.4, 7.4),
-        "lower lip": (0, -4.4, 7.8), "lower border": (0, -2.6, 5.4), "lower side": (-2.6, -5.2, 6.6),
-        "lower side border": (-2.6, -2.8, 4.8), "philtrum": (0, 0.4, 1.4), "chin": (0, -0.8, 0.6),
-        "fold": (-2.2, 0, 2.0), "low cheek": (-2.2, 0, 0.8),
-    },
-    "mouthPucker": {
-        "corner": (-9.5, 0.4, 7.5), "upper seam": (0, -0.2, 8.0), "upper lip": (0, 0.6, 8.4),
-        "upper border": (0, 1.0, 6.0), "upper side": (-4.6, 0.2, 7.6),
-        "upper side border": (-4.6, 1.2, 5.6), "lower seam": (0, 0.2, 8.0),
-        "lower lip": (0, -0.6, 8.4), "lower border": (0, -0.8, 5.6), "lower side": (-4.6, -0.1, 7.6),
-        "lower side border": (-4.6, -0.8, 5.4), "philtrum": (0, 0, 1.6), "chin": (0, 0.4, 0.6),
-        "fold": (-4.0, -0.4, 3.0), "low cheek": (-3.6, 0, 0.6),
-    },
-    "mouthRollLower": {
-        "lower seam": (0, 1.4, -4.4), "lower lip": (0, 4.0, -6.0), "lower border": (0, 4.6, -2.6),
-        "lower side": (0, 1.4, -3.8), "lower side border": (0, 4.0, -2.6), "chin": (0, 1.2, 0.4),
-        "corner": (0, 0, -0.8), "upper seam": (0, 0, 0), "upper side": (0, 0, 0),
-    },
-    "mouthRollUpper": {
-        "upper seam": (0, -1.2, -4.2), "upper lip": (0, -3.6, -5.6), "upper border": (0, -4.0, -2.0),
-        "upper side": (0, -1.2, -3.8), "upper side border": (0, -3.4, -2.2),
-        "philtrum": (0, -1.0, 0.4), "corner": (0, 0, -0.8), "lower seam": (0, 0, 0),
-        "lower side": (0, 0, 0),
-    },
-    "mouthShrugLower": {
-        "lower seam": (0, 3.2, 2.4), "lower lip": (0, 3.8, 3.0), "lower border": (0, 3.6, 2.0),
-        "lower side": (0, 2.4, 1.4), "lower side border": (0, 2.6, 1.4), "chin": (0, 4.4, 1.8),
-        "chin side": (0, 2.0, 0.8), "upper seam": (0, 1.6, 1.0), "upper side": (0, 1.2, 0.6),
-        "corner": (0, -0.8, 0),
-    },
-    "mouthShrugUpper": {
-        "upper seam": (0, 2.6, 2.2), "upper lip": (0, 3.0, 2.6), "upper border": (0, 3.0, 1.6),
-        "upper side": (0, 2.2, 1.6), "upper side border": (0, 2.6, 1.4), "philtrum": (0, 1.4, 0.8),
-        "lower seam": (0, 1.8, 1.2), "lower side": (0, 1.4, 0.9), "lower border": (0, 0.8, 0.6),
-        "corner": (0, -0.6, 0),
-    },
-    "cheekPuff": {
-        "low cheek": (9.0, 0, 4.0), "fold": (4.5, 0.4, 4.0), "cheek": (2.4, -0.6, 2.4),
-        "corner": (1.2, 0, 1.6), "upper border": (0, 0.6, 2.2), "lower border": (0, -0.6, 2.2),
-        "upper side border": (1.0, 0.8, 3.0), "lower side border": (1.0, -0.6, 3.0),
-        "upper seam": (0, -0.1, 0.8), "lower seam": (0, 0.1, 0.8), "upper side": (0.5, -0.1, 1.2),
-        "lower side": (0.5, 0.1, 1.2), "chin": (0, 0, 0.4),
-        "jaw angle": (3.0, 0, 0.8), "chin side": (2.6, -0.4, 2.0),
-    },
-    "browInnerUp": {
-        "brow inner": (-0.8, 7.4, -0.4), "brow middle": (0, 3.6, 0), "brow outer": (0, 0.2, 0),
-        "forehead": (0, 4.2, -0.4), "forehead side": (0, 1.4, 0), "nose root": (0, 1.8, 0),
-        "lid fold": (0, 1.6, 0),
-    },
-}  # fmt: skip
 
 
 def _sideways(tissue: Tissue) -> Array:
@@ -192,7 +43,8 @@ def _open_jaw(tissue: Tissue) -> Array:
     out[lip] += share[:, None] * (offset @ turn.T - offset)
     return out + pull(tissue, {
         "corner": (-2.4, 0.0, 1.0), "upper seam": (0, 0, 0), "lower seam": (0, 0, 0),
-        "upper side": (-1.0, 0.4, 0.2), "lower side": (-1.2, -0.6, 0.4), "low cheek": (-3.0, 0, -1.5),
+        "upper side": (-1.0, 0.4, 0.2), "lower side": (-1.2, -0.6, 0.4),
+        "low cheek": (-3.0, 0, -1.5),
     })  # fmt: skip
 
 
@@ -234,7 +86,6 @@ def _tongue_out(tissue: Tissue) -> Array:
     out[mine, 2] += 31.0 * smoothstep(t, 0.0, 0.8)
     tip = np.maximum(t - 0.55, 0.0) / 0.45
     out[mine, 1] += 5.2 * np.sin(np.pi * np.clip(t, 0, 1) ** 1.2) - 6.0 * tip**1.6
-    out[mine, 0] *= 1.0
     squeeze = 0.55 * smoothstep(t, 0.3, 0.9)
     middle = -78.0
     out[mine, 1] -= squeeze * 0.4 * (p[mine, 1] - middle)
@@ -245,17 +96,17 @@ def controls(tissue: Tissue) -> dict[str, Array]:
     """Displacement (V, 3) of each ARKit control at 1.0, by name."""
     fields: dict[str, Array] = {}
     left = smoothstep(tissue.points[:, 0], -9.0, 9.0)[:, None]
-    for name in sorted({*_PAIRED, *_LIDS, "eyeLookIn", "eyeLookOut"}):
+    for name in sorted({*PAIRED, *LIDS, "eyeLookIn", "eyeLookOut"}):
         both = np.zeros_like(tissue.points)
-        if name in _PAIRED:
-            both = both + pull(tissue, _PAIRED[name])
-        if name in _LIDS:
-            both = both + lids(tissue, **_LIDS[name])
+        if name in PAIRED:
+            both = both + pull(tissue, PAIRED[name])
+        if name in LIDS:
+            both = both + lids(tissue, **LIDS[name])
         if name in ("eyeLookIn", "eyeLookOut"):
             both = both + _lids_aside(tissue, -1.0 if name == "eyeLookIn" else 1.0)
         both = clear_of_eyes(tissue, both)
         fields[f"{name}Left"], fields[f"{name}Right"] = both * left, both * (1.0 - left)
-    for name, moves in _CENTRED.items():
+    for name, moves in CENTRED.items():
         fields[name] = clear_of_eyes(tissue, pull(tissue, moves))
     fields["jawOpen"] = _open_jaw(tissue)
     close = {"lower seam": (0.0, 0.5, 0.0), "lower side": (0.0, 0.5, 0.0)}

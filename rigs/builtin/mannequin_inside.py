@@ -167,7 +167,7 @@ CURL = np.array([0.0, 0.72, 0.15])
 
 
 def eye_corners() -> Piece:
-    """Pink tissue in both corners of the left eye, between lids and eyeball."""
+    """Pink tissue of the left eye between lids and eyeball."""
     points, quads = [], []
     lat = np.radians(np.linspace(-88, 88, 9))
     lon = 2 * np.pi * np.arange(12) / 12
@@ -179,5 +179,6 @@ def eye_corners() -> Piece:
     return np.concatenate(points), np.concatenate(quads)
 
 
-_EYE_CORNERS = (((-12.4, -1.6, 2.4), (3.6, 3.6, 2.8)), ((12.2, 0.6, -0.4), (2.6, 3.2, 3.4)))
-"""Centres from the eye's and radii, inner corner then outer."""
+_EYE_CORNERS = (((-13.0, -1.3, 0.6), (4.2, 4.6, 4.5)), ((0.0, 0.0, -4.0), (14.4, 14.4, 14.4)),
+                ((12.0, 0.2, -1.6), (3.2, 4.2, 4.4)))  # fmt: skip
+"""Centres from the eye's and radii: inner corner, fold all round the eyeball, outer corner."""

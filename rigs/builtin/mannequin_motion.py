@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from .mannequin_openings import LID_THICKNESS, MOUTH_HALF_WIDTH, lid_margin, smoothstep
+from .mannequin_openings import LID_THICKNESS, MOUTH_HALF_WIDTH, lid_depth, lid_margin, smoothstep
 from .mannequin_surface import EYE, EYE_RADIUS, Array
 
 PARTING = 14.0
@@ -205,8 +205,6 @@ def _margin_angles(sideways: Array) -> tuple[Array, Array]:
     angles = []
     for upper in (1.0, -1.0):
         flat = lid_margin(m, np.full(401, upper))
-        from .mannequin_openings import lid_depth
-
         depth = lid_depth(flat[:, 0], flat[:, 1], EYE_RADIUS + LID_THICKNESS)
         angles.append(np.interp(sideways, flat[:, 0], np.arctan2(flat[:, 1], depth)))
     return angles[0], angles[1]

@@ -87,7 +87,10 @@ def lid_ring(
     local = np.stack([side * skin[:, 0] - EYE[0], skin[:, 1] - EYE[1]], -1)
     lid = _on_lid(local, EYE_RADIUS + LID_THICKNESS, side)
     w = smoothstep(np.full(len(skin), t), 0.45, 1.0)[:, None]
-    return skin + w * (lid - skin), angles, upper
+    points = skin + w * (lid - skin)
+    fold = np.exp(-(((t - 0.55) / 0.09) ** 2)) * (upper > 0) * (1.0 - np.abs(u) ** 4)
+    points[:, 2] -= 1.6 * fold
+    return points, angles, upper
 
 
 def _on_lid(flat: Array, radius: float, side: float) -> Array:
@@ -99,16 +102,13 @@ def _lid_inside(t: float, flat: Array, side: float) -> Array:
     """Rings round the margin's edge, then back between lid and eyeball."""
     steps = np.array([1.0, 1.1, 1.2, 1.45, 1.8])
     over = np.interp(t, steps, [0.0, -0.35, -0.3, 2.2, 5.0])  # across the opening, outward +
-    lift = np.interp(t, steps, [LID_THICKNESS, 1.35, 0.75, 0.7, 0.7])
-    sink = np.interp(t, steps, [0.0, 0.2, 0.6, 2.4, 9.0])
-    centre = np.array([-0.2, -0.3])
-    outward = flat - centre
+    lift = np.interp(t, steps, [LID_THICKNESS, 1.35, 0.85, 0.8, 0.8])
+    outward = flat - np.array([-0.2, -0.3])
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    corner = smoothstep(np.abs(flat[:, 0]), 9.5, 13.5)
-    toward_ball = np.interp(t, steps, [0.0, -0.2, -0.6, -3.2, -7.0])
-    shift = over + corner * (toward_ball - over)
-    points = _on_lid(flat + shift[:, None] * outward, EYE_RADIUS + lift, side)
-    points[:, 2] -= sink * corner
+    corner = 1.0 - smoothstep(np.abs(flat[:, 0]), 9.0, 14.0)
+    edge = over * corner if over < 0 else over * np.ones(len(flat))
+    points = _on_lid(flat + edge[:, None] * outward, EYE_RADIUS + lift, side)
+    points[:, 2] -= (t - 1.0) * 1.5 * (1.0 - corner)
     return points
 
 
@@ -170,7 +170,7 @@ def _lip(k: float, s: Array, upper: Array, border: Array, line: Array) -> Array:
     points = border + k * (line - border)
     outward = np.stack([points[:, 0] * 0.6, np.zeros(len(s)), points[:, 2] - 50.0], -1)
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    return points + forward[:, None] * outward
+    return np.asarray(points + forward[:, None] * outward)
 
 
 _PROFILE: NDArray[np.float64] = np.array(

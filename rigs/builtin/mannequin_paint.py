@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from .mannequin_openings import LIP_BORDER, smoothstep
 from .mannequin_inside import EYE_TEXTURE_ANGLE, IRIS_ANGLE
+from .mannequin_openings import LIP_BORDER, smoothstep
 from .mannequin_surface import Array, hair_mask, nostril_mask
 
 IntArray = NDArray[np.int64]
@@ -34,7 +34,7 @@ def _spread(v: Array | float) -> Array:
 def skin_texture(
     coordinates: Array, triangles: IntArray, points: Array, openings: Array
 ) -> NDArray[np.uint8]:
-    """(SIZE, SIZE, 4) albedo for texture coordinates (N, 2) of surface points (N, 3) in triangles (T, 3).
+    """(SIZE, SIZE, 4) albedo of points (N, 3), placed by coordinates (N, 2) and triangles (T, 3).
 
     openings (N, 3) are the ring of the mouth's opening, that of the eyes' (negative on lower
     lids) and the hollowness of the ears from 1 to 2; each 0 elsewhere.
@@ -135,6 +135,8 @@ def _hair(colour: Array, p: Array, ear: Array) -> Array:
 
 def _lids(colour: Array, lid: Array) -> Array:
     """Roots of the lashes and the wet rim; lid is the ring, negative on lower lids."""
+    fold = np.exp(-(((lid - 0.56) / 0.07) ** 2))
+    colour = _mix(colour, (150.0, 92.0, 78.0), 0.45 * fold)
     upper = smoothstep(lid, 0.93, 1.0) * (1.0 - smoothstep(lid, 1.1, 1.2))
     colour = _mix(colour, (62.0, 40.0, 34.0), 0.85 * upper)
     lower = smoothstep(-lid, 0.93, 0.99) * (1.0 - smoothstep(-lid, 1.0, 1.05))
@@ -148,8 +150,8 @@ def _brows(colour: Array, known: Array) -> Array:
     x, y = np.abs(flat[:, 0]), flat[:, 1]
     t = (x - 10.5) / 41.0
     middle = brow_height(t)
-    half = np.interp(t, [0.0, 0.15, 0.55, 1.0], [3.2, 4.0, 3.2, 0.8])
-    ends = smoothstep(t, -0.02, 0.09) * (1.0 - smoothstep(t, 0.92, 1.04))
+    half = np.interp(t, [0.0, 0.15, 0.55, 1.0], [2.2, 3.4, 3.0, 0.8])
+    ends = smoothstep(t, -0.03, 0.16) * (1.0 - smoothstep(t, 0.92, 1.04))
     body = np.exp(-(np.abs((y - middle) / half) ** 2.6)) * ends * (flat[:, 2] > 40)
     make = np.random.default_rng(11)
     strands = gaussian_filter(make.standard_normal((SIZE, SIZE)), (2.2, 0.7))
@@ -171,7 +173,7 @@ def eye_texture(size: int = 256) -> NDArray[np.uint8]:
     degrees = np.hypot(x, y) * 2.0 * EYE_TEXTURE_ANGLE
     r = degrees / IRIS_ANGLE
     turn = np.arctan2(y, x)
-    sclera = np.array([226.0, 220.0, 214.0]) + np.zeros((size, size, 1))
+    sclera = np.array([216.0, 209.0, 203.0]) + np.zeros((size, size, 1))
     pink = smoothstep(degrees, 34.0, 80.0)[..., None]
     sclera = sclera + pink * (np.array([222.0, 178.0, 168.0]) - sclera)
     make = np.random.default_rng(3)

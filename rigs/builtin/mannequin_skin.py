@@ -161,9 +161,12 @@ def make_skin() -> Skin:
 def _border(number: IntArray, rows: tuple[int, int], columns: tuple[int, int]) -> IntArray:
     """Vertices round a rectangle, counter-clockwise seen from the front, from the middle of the
     side at the smaller angle."""
-    (b, t), (l, r) = rows, columns
-    loop = np.concatenate([number[b, l:r], number[b:t, r], number[t, r:l:-1], number[t:b:-1, l]])
-    return np.roll(loop, (t - b) // 2)
+    (low, high), (left, right) = rows, columns
+    loop = np.concatenate(
+        [number[low, left:right], number[low:high, right], number[high, right:left:-1],
+         number[high:low:-1, left]]
+    )  # fmt: skip
+    return np.roll(loop, (high - low) // 2)
 
 
 def _add_rings(skin: Skin, border: IntArray, kind: int) -> IntArray:
@@ -277,7 +280,7 @@ def _bed_ears(skin: Skin) -> None:
     origin, axes = ear_frame()
     local = (skin.points * np.sign(skin.points[:, :1] + 1e-9) * [1, 0, 0]
              + skin.points * [0, 1, 1] - origin) @ axes.T  # fmt: skip
-    oval = np.hypot((local[:, 0] + 4.5) / 15.0, (local[:, 1] - 1.0) / 27.0)
+    oval = np.hypot((local[:, 0] + 3.0) / 16.5, (local[:, 1] - 1.0) / 27.0)
     sink = 9.0 * (1.0 - smoothstep(oval, 0.75, 1.0)) * (np.abs(local[:, 2]) < 30.0)
     skin.points[:, 0] -= np.sign(skin.points[:, 0]) * sink
 
