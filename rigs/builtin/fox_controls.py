@@ -1,25 +1,15 @@
 """The fox's controls: plain names from several conventions, and what its ears mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..spec import Control, Region, Side
 from .fox_fur import EAR_BASE
 from .sculpt_fields import Array, bump, near, smoothstep, vector
 from .sculpt_motion import Motion, push
-
-Shape = Callable[[Motion], Array]
-
-
-def _fold(at: Array) -> Array:
-    return np.column_stack([np.abs(at[:, 0]), at[:, 1:]])
-
-
-def _side(m: Motion) -> Array:
-    return np.asarray(np.tanh(m.at[:, 0] / 0.004))
+from .sculpt_rig import Recipe
 
 
 def jaw_open(m: Motion) -> Array:
@@ -29,60 +19,73 @@ def jaw_open(m: Motion) -> Array:
     fade = np.where(s > 0, near(m.attribute("mouth"), 0.22), near(m.attribute("mouth"), 0.95))
     reach = smoothstep(m.at[:, 2], 0.000, 0.050)
     inside = 1.0 - 0.10 * m.attribute("inside")
-    weight = along * np.where(m.attribute("within") > 0, 1.0, fade * reach * inside * m.attribute("skin"))
+    weight = along * np.where(
+        m.attribute("within") > 0, 1.0, fade * reach * inside * m.attribute("skin")
+    )
     return m.jaw(27.0, weight)
 
 
 def smile(m: Motion) -> Array:
     """One corner drawn back and up, the cheek and its ruff with it."""
     w = m.around_mouth(0.30) * smoothstep(m.at[:, 0], 0.008, 0.030)
-    lips = m.slid(push(5.0, 10.0, -9.0, w), 0.9)
-    cheek = bump(m.at, vector(46, -14, 38), vector(18, 14, 20)) * _off_lids(m)
+    lips = m.slid(push(6.0, 13.0, -10.0, w), 0.9)
+    cheek = bump(m.at, vector(46, -14, 38), vector(18, 14, 20)) * m.off_lids
     ruff = m.attribute("ruff") * (m.assembly.vertices[:, 0] > 0)
-    return lips + push(2.5, 5.0, 2.5, cheek * m.attribute("skin")) + push(1.0, 3.5, 0.0, ruff) + m.shut(0.28, upper=0.0)
-
-
-def _off_lids(m: Motion) -> Array:
-    return 1.0 - smoothstep(m.attribute("lid"), 0.0, 0.6)
+    return (
+        lips
+        + push(2.5, 5.0, 2.5, cheek * m.attribute("skin"))
+        + push(1.0, 3.5, 0.0, ruff)
+        + m.shut(0.28, upper=0.0)
+    )
 
 
 def frown(m: Motion) -> Array:
     """Corners down."""
     w = m.around_mouth(0.28) * smoothstep(m.at[:, 0], 0.008, 0.030)
-    return m.both(m.slid(push(0.0, -9.0, 2.0, w), 0.9))
+    return m.both(m.slid(push(0.0, -11.0, 3.0, w), 0.9))
 
 
 def snarl(m: Motion) -> Array:
     """Upper lips up over the canines, muzzle wrinkled."""
-    side = np.exp(-(((np.abs(m.at[:, 0]) - 0.017) / 0.010) ** 2)) * smoothstep(m.at[:, 2], 0.05, 0.085)
+    side = np.exp(-(((np.abs(m.at[:, 0]) - 0.017) / 0.010) ** 2)) * smoothstep(
+        m.at[:, 2], 0.05, 0.085
+    )
     lip = m.around_mouth(0.20) * smoothstep(m.above, 0.0, 0.25) * side
     out = push(0.0, 8.5, 0.0, lip)
-    out += push(1.8, 0.0, 0.0, lip * _side(m))
-    folded = _fold(m.at)
-    skin = m.attribute("skin") * _off_lids(m) * smoothstep(m.attribute("mouth"), 0.1, 0.5)
+    out += push(1.8, 0.0, 0.0, lip * m.side)
+    folded = m.folded
+    skin = m.attribute("skin") * m.off_lids * smoothstep(m.attribute("mouth"), 0.1, 0.5)
     wrinkle = bump(folded, vector(9, 3, 82), vector(8, 8, 12)) * skin
     nose = bump(folded, vector(0, -17, 124), vector(18, 14, 14)) * m.attribute("skin")
-    brow = _brow(m, (18, 44), (18, 18))
-    return out + push(0.0, 3.5, -1.0, wrinkle) + push(0.0, 2.2, -0.5, nose) + m.both(m.slid(push(-1.0, -4.0, 0.0, brow)))
+    brow = m.brow((18, 44), (18, 18))
+    return (
+        out
+        + push(0.0, 3.5, -1.0, wrinkle)
+        + push(0.0, 2.2, -0.5, nose)
+        + m.both(m.slid(push(-1.0, -4.0, 0.0, brow)))
+    )
 
 
 def whistle(m: Motion) -> Array:
-    """Lips drawn forward into a small round hole under the nose."""
+    """Corners drawn forward, lips pushed into a small round hole under the nose."""
     teeth = m.attribute("within") * (m.attribute("tongue") == 0)
-    w = np.maximum(m.around_mouth(0.24), teeth)
-    back = smoothstep(m.at[:, 2], 0.115, 0.055)
+    w = np.maximum(m.around_mouth(0.26), teeth)
+    back = smoothstep(m.at[:, 2], 0.112, 0.060)
     s = m.above
-    front = near(m.at[:, 0], 0.012) * smoothstep(m.at[:, 2], 0.085, 0.110)
-    out = push(0.0, 0.0, 12.0, w * back)
-    out[:, 0] -= 0.22 * m.at[:, 0] * w * back
-    lips = m.around_mouth(0.11) * front
-    out += push(0.0, -7.5, 0.0, lips * np.maximum(-s, 0.0)) + push(0.0, 1.5, 0.0, lips * np.maximum(s, 0.0))
-    return out + push(0.0, 0.0, 5.0, m.around_mouth(0.16) * front) 
+    front = near(m.at[:, 0], 0.0110) * smoothstep(m.at[:, 2], 0.085, 0.110)
+    out = push(0.0, -1.0, 17.0, w * back)
+    out[:, 0] -= m.at[:, 0] * np.where(teeth > 0, 0.30, 0.27 * w * back)
+    lips = m.around_mouth(0.12) * front
+    out += push(0.0, -6.5, 0.0, lips * np.maximum(-s, 0.0))
+    out += push(0.0, 2.0, 0.0, lips * np.maximum(s, 0.0))
+    # The front teeth draw back, so that the hole is dark.
+    hidden = push(0.0, 5.0, -6.0, teeth * (s > 0)) + push(0.0, 0.0, -11.0, teeth * (s < 0))
+    return out + hidden + push(0.0, 0.0, 6.0, m.around_mouth(0.18) * front)
 
 
 def blink(m: Motion) -> Array:
     """Lids shut."""
-    return m.shut() + m.slid(push(0.0, -1.5, 0.0, _brow(m, (36, 46), (24, 14))))
+    return m.shut() + m.slid(push(0.0, -1.5, 0.0, m.brow((36, 46), (24, 14))))
 
 
 def eye_wide(m: Motion) -> Array:
@@ -92,28 +95,27 @@ def eye_wide(m: Motion) -> Array:
 
 def squint(m: Motion) -> Array:
     """Both eyes narrowed."""
-    cheek = bump(_fold(m.at), vector(40, -10, 56), vector(18, 10, 20)) * _off_lids(m) * m.attribute("skin")
+    cheek = (
+        bump(m.folded, vector(40, -10, 56), vector(18, 10, 20)) * m.off_lids * m.attribute("skin")
+    )
     return m.both(m.shut(0.6, upper=0.6, lower=1.2)) + push(0.0, 3.0, 1.5, cheek)
-
-
-def _brow(m: Motion, centre: tuple[float, float], size: tuple[float, float]) -> Array:
-    at = m.at * 1000.0
-    far = ((at[:, 0] - centre[0]) / size[0]) ** 2 + ((at[:, 1] - centre[1]) / size[1]) ** 2
-    front = smoothstep(at[:, 2], 15.0, 40.0) * m.attribute("skin")
-    return np.asarray(np.exp(-far) * front * _off_lids(m))
 
 
 def brow_up(m: Motion) -> Array:
     """Both brows up."""
     ears = m.both(_ear(m, -6.0, 4.0))
-    return m.both(m.slid(push(1.0, 11.0, 0.0, _brow(m, (30, 48), (26, 18)))) + m.shut(-0.06, lower=0.0)) + ears
+    return (
+        m.both(m.slid(push(1.0, 15.0, 0.0, m.brow((30, 49), (26, 19)))) + m.shut(-0.06, lower=0.0))
+        + ears
+    )
 
 
 def brow_down(m: Motion) -> Array:
     """Both brows down and together."""
-    inner = push(-3.5, -9.5, 0.0, _brow(m, (18, 45), (18, 18)))
-    outer = push(0.0, -2.0, 0.0, _brow(m, (42, 47), (14, 14)))
-    return m.both(m.slid(inner + outer) + m.shut(0.16, lower=0.0))
+    inner = push(-3.5, -7.5, 0.0, m.brow((18, 45), (18, 18)))
+    outer = push(0.0, -2.0, 0.0, m.brow((42, 47), (14, 14)))
+    above_fur = push(0.0, 0.8, 1.8, m.attribute("brow") * (m.at[:, 0] > 0))
+    return m.both(m.slid(inner + outer) + above_fur + m.shut(0.16, lower=0.0))
 
 
 def tongue_out(m: Motion) -> Array:
@@ -127,10 +129,14 @@ def tongue_out(m: Motion) -> Array:
 
 def cheek_puff(m: Motion) -> Array:
     """Cheeks and the sides of the muzzle blown up."""
-    cheek = bump(_fold(m.at), vector(40, -26, 46), vector(20, 18, 24)) * _off_lids(m)
+    cheek = bump(m.folded, vector(40, -26, 46), vector(20, 18, 24)) * m.off_lids
     cheek = cheek * smoothstep(m.attribute("mouth"), 0.02, 0.2) * m.attribute("skin")
     ruff = m.attribute("ruff")
-    return push(10.0, 0.0, 0.0, cheek * _side(m)) + push(0.0, 0.0, 6.0, cheek) + push(5.0, 1.0, 0.0, ruff * _side(m))
+    return (
+        push(15.0, 0.0, 0.0, cheek * m.side)
+        + push(0.0, 0.0, 6.0, cheek)
+        + push(8.0, 0.0, 0.0, ruff * m.side)
+    )
 
 
 def _ear(m: Motion, back: float, out: float) -> Array:
@@ -152,69 +158,47 @@ def ears_back(m: Motion) -> Array:
     return m.both(_ear(m, 44.0, 32.0))
 
 
-# name: (shape, name of the mirrored control or "", region, meaning in ARKit's names)
-CONTROLS: Mapping[str, tuple[Shape, str, Region, Mapping[str, float]]] = MappingProxyType(
+def _meaning(**values: float) -> Mapping[str, float]:
+    """Names that end in Sides stand for the left and the right shape."""
+    out: dict[str, float] = {}
+    for name, value in values.items():
+        if name.endswith("Sides"):
+            out |= {name.replace("Sides", "Left"): value, name.replace("Sides", "Right"): value}
+        else:
+            out[name] = value
+    return MappingProxyType(out)
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "jawOpen": (jaw_open, "", "jaw", {"jawOpen": 1.0}),
-        "smile_L": (smile, "smile_R", "mouth", {"mouthSmileLeft": 1.0}),
-        "frown": (frown, "", "mouth", {"mouthFrownLeft": 1.0, "mouthFrownRight": 1.0}),
-        "snarl": (
-            snarl,
-            "",
-            "nose",
-            {
-                "noseSneerLeft": 1.0,
-                "noseSneerRight": 1.0,
-                "mouthUpperUpLeft": 0.6,
-                "mouthUpperUpRight": 0.6,
-            },
+        "jawOpen": Recipe(shape=jaw_open, region="jaw", hub=_meaning(jawOpen=1.0)),
+        "smile_L": Recipe(
+            shape=smile, region="mouth", twin="smile_R", hub=_meaning(mouthSmileLeft=1.0)
         ),
-        "whistle": (whistle, "", "mouth", {"mouthPucker": 1.0, "mouthFunnel": 0.6}),
-        "blink_L": (blink, "blink_R", "eyes", {"eyeBlinkLeft": 1.0}),
-        "eyeWide": (eye_wide, "", "eyes", {"eyeWideLeft": 1.0, "eyeWideRight": 1.0}),
-        "squint": (squint, "", "eyes", {"eyeSquintLeft": 1.0, "eyeSquintRight": 1.0}),
-        "browUp": (
-            brow_up,
-            "",
-            "brows",
-            {"browInnerUp": 1.0, "browOuterUpLeft": 1.0, "browOuterUpRight": 1.0},
+        "frown": Recipe(shape=frown, region="mouth", hub=_meaning(mouthFrownSides=1.0)),
+        "snarl": Recipe(
+            shape=snarl, region="nose", hub=_meaning(noseSneerSides=1.0, mouthUpperUpSides=0.6)
         ),
-        "browDown": (brow_down, "", "brows", {"browDownLeft": 1.0, "browDownRight": 1.0}),
-        "tongueOut": (tongue_out, "", "tongue", {"tongueOut": 1.0}),
-        "cheekPuff": (cheek_puff, "", "cheeks", {"cheekPuff": 1.0}),
-        "earsPerk": (
-            ears_perk,
-            "",
-            "other",
-            {"browInnerUp": 0.6, "eyeWideLeft": 0.5, "eyeWideRight": 0.5},
+        "whistle": Recipe(
+            shape=whistle, region="mouth", hub=_meaning(mouthPucker=1.0, mouthFunnel=0.6)
         ),
-        "earsBack": (
-            ears_back,
-            "",
-            "other",
-            {
-                "browDownLeft": 0.6,
-                "browDownRight": 0.6,
-                "noseSneerLeft": 0.5,
-                "noseSneerRight": 0.5,
-            },
+        "blink_L": Recipe(
+            shape=blink, region="eyes", twin="blink_R", hub=_meaning(eyeBlinkLeft=1.0)
+        ),
+        "eyeWide": Recipe(shape=eye_wide, region="eyes", hub=_meaning(eyeWideSides=1.0)),
+        "squint": Recipe(shape=squint, region="eyes", hub=_meaning(eyeSquintSides=1.0)),
+        "browUp": Recipe(
+            shape=brow_up, region="brows", hub=_meaning(browInnerUp=1.0, browOuterUpSides=1.0)
+        ),
+        "browDown": Recipe(shape=brow_down, region="brows", hub=_meaning(browDownSides=1.0)),
+        "tongueOut": Recipe(shape=tongue_out, region="tongue", hub=_meaning(tongueOut=1.0)),
+        "cheekPuff": Recipe(shape=cheek_puff, region="cheeks", hub=_meaning(cheekPuff=1.0)),
+        "earsPerk": Recipe(
+            shape=ears_perk, region="other", hub=_meaning(browInnerUp=0.6, eyeWideSides=0.5)
+        ),
+        "earsBack": Recipe(
+            shape=ears_back, region="other", hub=_meaning(browDownSides=0.6, noseSneerSides=0.5)
         ),
     }
 )
-
-
-def controls_and_deltas(m: Motion) -> tuple[tuple[Control, ...], Array]:
-    """All controls with their (K, V, 3) displacements; paired ones are exact mirror images."""
-    controls, deltas = [], []
-    for name, (shape, twin, region, hub) in CONTROLS.items():
-        moved = shape(m)
-        side: Side = "left" if twin else "centre"
-        if not twin:
-            moved = 0.5 * (moved + m.assembly.mirrored(moved))
-        controls.append(Control(name=name, region=region, side=side, hub=MappingProxyType(dict(hub))))
-        deltas.append(moved)
-        if twin:
-            other = {k.replace("Left", "Right"): v for k, v in hub.items()}
-            controls.append(Control(name=twin, region=region, side="right", hub=MappingProxyType(other)))
-            deltas.append(m.assembly.mirrored(moved))
-    return tuple(controls), np.stack(deltas)
+"""What the fox can do; of pairs the left one. fox.hub.toml repeats what names cannot say."""

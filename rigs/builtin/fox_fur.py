@@ -8,7 +8,7 @@ from scipy.interpolate import PchipInterpolator
 from .fox_shape import surface
 from .sculpt_features import lifted
 from .sculpt_fields import Array, first_hit, smoothstep, vector
-from .sculpt_lofts import curve, profile, stack, tube
+from .sculpt_lofts import curve, profile, spine, stack, tube
 from .sculpt_pieces import Piece, marked, mirrored
 
 EAR_BASE = vector(43, 62, -14)
@@ -18,8 +18,17 @@ def ears() -> Piece:
     """Large pointed ears, dark at the tip, hollow in front."""
     rows, around = 18, 28
     share = np.linspace(0.0, 1.0, rows)
-    path = curve([EAR_BASE + vector(-3, -22, 2), EAR_BASE + vector(8, 26, 0), EAR_BASE + vector(20, 74, -10)], rows)
-    wide = PchipInterpolator([0, 0.2, 0.45, 0.75, 0.93, 1], [34, 35, 30, 17, 6.5, 0.8])(share) / 1000
+    path = curve(
+        [
+            EAR_BASE + vector(-3, -22, 2),
+            EAR_BASE + vector(8, 26, 0),
+            EAR_BASE + vector(20, 74, -10),
+        ],
+        rows,
+    )
+    wide = (
+        PchipInterpolator([0, 0.2, 0.45, 0.75, 0.93, 1], [34, 35, 30, 17, 6.5, 0.8])(share) / 1000
+    )
     deep = PchipInterpolator([0, 0.3, 0.7, 1], [20, 17, 9, 0.8])(share) / 1000
     angle = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
@@ -36,19 +45,23 @@ def ears() -> Piece:
     triangles = piece.triangles["fur"]
     row, column = np.minimum(triangles, rows * around - 1) // around, triangles % around
     tip = row.max(axis=1) > 0.72 * rows
-    is_front = (np.sin((column.mean(axis=1) + 0.0) / around * 2 * np.pi) < -0.45) & (np.ptp(column, axis=1) < 3)
+    is_front = (np.sin((column.mean(axis=1) + 0.0) / around * 2 * np.pi) < -0.45) & (
+        np.ptp(column, axis=1) < 3
+    )
     inner = is_front & (row.max(axis=1) < 0.86 * rows)
     split = {
         "ear_inner": triangles[inner],
         "dark": triangles[tip & ~inner],
         "fur": triangles[~tip & ~inner],
     }
-    along = smoothstep(piece.vertices[:, 1], EAR_BASE[1] - 0.014, EAR_BASE[1] + 0.02)
+    along = smoothstep(piece.vertices[:, 1], EAR_BASE[1] - 0.006, EAR_BASE[1] + 0.030)
     return mirrored(marked(replace(piece, triangles=split), ear=along))
 
 
-def _tuft(points: list[Array], side: Array, width: list[float], thick: list[float], material: str) -> Piece:
-    return tube(curve(points, 12), side, profile(width, 12), profile(thick, 12), material, 10)
+def _tuft(
+    points: list[Array], side: Array, width: list[float], thick: list[float], material: str
+) -> Piece:
+    return tube(curve(points, 11), side, profile(width, 11), profile(thick, 11), material, 10)
 
 
 def tufts() -> list[Piece]:
@@ -64,14 +77,26 @@ def tufts() -> list[Piece]:
         middle = 0.5 * (a + b) + vector(3, 5, 4)
         along = (b - a) / np.linalg.norm(b - a)
         side = np.cross(np.array([0.0, 0.0, 1.0]), along)
-        piece = _tuft([a, middle, b], side, [wide, wide * 0.95, wide * 0.55, 0.6], [15, 12, 7, 0.6], "cream")
+        piece = _tuft(
+            [a, middle, b], side, [wide, wide * 0.95, wide * 0.55, 0.6], [15, 12, 7, 0.6], "cream"
+        )
         share = np.linalg.norm(piece.vertices - a, axis=1) / np.linalg.norm(b - a)
         out.append(mirrored(marked(piece, ruff=1.0 + 0.0 * share)))
-    crown = [((0, 74, 6), (6, 104, 14), 11.0), ((9, 72, 2), (24, 96, 6), 9.0), ((-9, 72, 2), (-16, 98, 8), 9.0)]
+    crown = [
+        ((0, 74, 6), (6, 104, 14), 11.0),
+        ((9, 72, 2), (24, 96, 6), 9.0),
+        ((-9, 72, 2), (-16, 98, 8), 9.0),
+    ]
     for root, tip, wide in crown:
         a, b = vector(*root), vector(*tip)
         out.append(
-            _tuft([a, 0.5 * (a + b) + vector(0, 0, 8), b], np.array([1.0, 0.0, 0.0]), [wide, wide, wide * 0.6, 0.5], [8, 7, 4, 0.5], "fur")
+            _tuft(
+                [a, 0.5 * (a + b) + vector(0, 0, 8), b],
+                np.array([1.0, 0.0, 0.0]),
+                [wide, wide, wide * 0.6, 0.5],
+                [8, 7, 4, 0.5],
+                "fur",
+            )
         )
     return [*out, brows()]
 
@@ -82,8 +107,15 @@ def brows() -> Piece:
     far = np.column_stack([line[:, :2], np.full(14, 0.14)])
     near_ = np.column_stack([line[:, :2], np.full(14, 0.0)])
     path = lifted(surface, first_hit(surface, far, near_), 0.0012)
-    piece = tube(path, np.array([0.0, 1.0, 0.0]), profile([4.6, 6.2, 5.4, 0.6], 14), profile([2.2, 3.0, 2.6, 0.5], 14), "cream", 10)
-    return mirrored(marked(piece, skin=1.0, brow=1.0, anchor=piece.vertices, mouth=3.0))
+    piece = tube(
+        path,
+        np.array([0.0, 1.0, 0.0]),
+        profile([4.6, 6.2, 5.4, 0.6], 14),
+        profile([2.2, 3.0, 2.6, 0.5], 14),
+        "cream",
+        10,
+    )
+    return mirrored(marked(piece, skin=1.0, brow=1.0, anchor=spine(path, 10), mouth=3.0))
 
 
 def body() -> list[Piece]:
@@ -123,5 +155,7 @@ def _bib() -> list[Piece]:
             side = np.array([1.0, 0.0, -0.012 * x])
             widths = [wide * 0.7, wide, wide * 0.9, wide * 0.5, 0.5]
             piece = _tuft([a, b, tip], side, widths, [8, 9, 8, 5, 0.5], "cream")
-            out.append(marked(piece, body=1.0, neck=smoothstep(piece.vertices[:, 1], -0.150, -0.050)))
+            out.append(
+                marked(piece, body=1.0, neck=smoothstep(piece.vertices[:, 1], -0.150, -0.050))
+            )
     return out

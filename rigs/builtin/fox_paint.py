@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .sculpt_fields import Array, bump, smoothstep, vector
+from .sculpt_fields import bump, smoothstep, vector
 from .sculpt_paint import Picture, colour, iris, mix, picture, positions
 from .sculpt_pieces import Piece, linear
 

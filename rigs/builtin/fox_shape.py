@@ -97,7 +97,13 @@ def mouth_opening(half: int = 29) -> Opening:
         anchors.append(on_face)
         distances.append(share * outer)
         rings.append(lifted(surface, on_face, height * (0.3 + 0.7 * corner) / 1000.0))
-    for inward, tall in ((0.95, 0.0005), (0.925, 0.0035), (0.85, 0.0075), (0.55, 0.0110), (0.15, 0.008)):
+    for inward, tall in (
+        (0.95, 0.0005),
+        (0.925, 0.0035),
+        (0.85, 0.0075),
+        (0.55, 0.0110),
+        (0.15, 0.008),
+    ):
         ring = THROAT + (rings[len(rows) - 1] - THROAT) * np.array([inward, 1.0, inward])
         ring[:, 1] = ring[:, 1] * inward + THROAT[1] * (1 - inward) + tall * np.sin(turn)
         rings.append(ring)
@@ -105,7 +111,7 @@ def mouth_opening(half: int = 29) -> Opening:
         distances.append(np.zeros(half))
     stacked = np.stack(rings)
     stacked[:, [0, -1], 0] = 0.0
-    depth = np.array([0.0] * len(rows) + [0.0, 0.6, 0.9, 1.0, 1.0])
+    inside = np.array([0.0] * len(rows) + [0.0, 0.6, 0.9, 1.0, 1.0])
     return Opening(
         rings=stacked,
         materials=["skin", "skin", "lips", "lips", "lips", "lips"] + ["mouth"] * 4,
@@ -114,7 +120,7 @@ def mouth_opening(half: int = 29) -> Opening:
         attributes={
             "mouth": np.stack(distances),
             "mouth_turn": np.ones((len(stacked), 1)) * turn,
-            "inside": depth[:, None] * np.ones(half),
+            "inside": inside[:, None] * np.ones(half),
             "anchor": np.stack(anchors),
         },
     )
@@ -154,7 +160,9 @@ def nose() -> Piece:
     mirror = _mirror(piece.vertices)
     moved = replace(piece, vertices=v, mirror=mirror)
     n = len(v)
-    return marked(moved, anchor=v, skin=np.ones(n), mouth=np.full(n, 0.55), mouth_turn=np.full(n, 1.5))
+    return marked(
+        moved, anchor=v, skin=np.ones(n), mouth=np.full(n, 0.55), mouth_turn=np.full(n, 1.5)
+    )
 
 
 def _mirror(vertices: Array) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -177,29 +185,28 @@ def arch(inward: float, height: float, count: int, reach: float = 1.0) -> Array:
 
 
 def teeth() -> list[Piece]:
-    """Gums with small teeth and canines, above and below."""
+    """Rows of small teeth with canines, above and below."""
     out = []
-    for upper, inward, sign in ((True, 0.895, 1.0), (False, 0.865, -1.0)):
-        path = arch(inward, 3.6 * sign, 31, 0.68)
-        row = tube(
-            path, np.array([0.0, 1.0, 0.0]), profile([3.2] * 2, 31), profile([1.6] * 2, 31), "teeth", 8
-        )
+    up, across = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+    for sign, inward, reach, tall in ((1.0, 0.895, 0.68, 3.2), (-1.0, 0.815, 0.58, 2.5)):
+        path = arch(inward, (tall + 0.3) * sign, 31, reach)
+        row = tube(path, up, profile([tall] * 2, 31), profile([1.6] * 2, 31), "teeth", 8)
         out.append(_follow(row, sign))
-        line = arch(inward, 0.0, 41, 0.68)
-        for at, long, thick in ((10, 8.5, 2.6), (30, 8.5, 2.6)) if upper else ((12, 7.0, 2.2), (28, 7.0, 2.2)):
-            root = line[at] + vector(0, 3.0 * sign, 0)
-            tip = root - vector(0, long * sign, -0.6)
-            fang = tube(
-                curve([root, tip], 7), np.array([1.0, 0.0, 0.0]),
-                profile([thick, thick * 0.9, 0.3], 7), profile([thick, thick * 0.9, 0.3], 7), "teeth", 8,
-            )
+        line = arch(inward, 0.0, 41, reach)
+        for at in (10, 30) if sign > 0 else (11, 29):
+            root = line[at] + vector(0, tall * sign, 0)
+            tip = root - vector(0, (tall + 5.0) * sign, -0.6)
+            thick = profile([0.8 * tall, 0.72 * tall, 0.3], 7)
+            fang = tube(curve([root, tip], 7), across, thick, thick, "teeth", 8)
             out.append(_follow(fang, sign))
     return out
 
 
 def _follow(piece: Piece, sign: float) -> Piece:
     """Teeth that go with the lip in front of them."""
-    reach = float(RAYS.to_surface(np.array([[FOCUS, float(mouth_line(np.array([FOCUS]))[0])]]))[0, 0])
+    reach = float(
+        RAYS.to_surface(np.array([[FOCUS, float(mouth_line(np.array([FOCUS]))[0])]]))[0, 0]
+    )
     turn = sign * np.arccos(np.clip(np.abs(piece.vertices[:, 0]) / reach, 0.0, 1.0))
     return marked(piece, within=1.0, mouth_turn=turn)
 
@@ -210,7 +217,9 @@ def tongue() -> Piece:
     path = curve([THROAT + vector(0, -8, 12), 0.5 * (THROAT + tip) + vector(0, -4.5, 6), tip], 16)
     ease = np.sqrt(np.clip(1.0 - np.linspace(-0.75, 0.999, 16) ** 6, 0.0, 1.0))
     taper = np.linspace(1.15, 0.82, 16)
-    piece = tube(path, np.array([1.0, 0.0, 0.0]), 0.0115 * ease * taper, 0.0030 * ease, "tongue", 14)
+    piece = tube(
+        path, np.array([1.0, 0.0, 0.0]), 0.0115 * ease * taper, 0.0030 * ease, "tongue", 14
+    )
     along = smoothstep(piece.vertices[:, 2], THROAT[2] + 0.01, tip[2])
     n = len(along)
     return marked(piece, within=1.0, tongue=along, mouth_turn=np.full(n, -np.pi / 2))

@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
-from ..gltf_writer import write_glb
-from ..spec import Rig
+from freeavatar.rigs.gltf_writer import write_glb
+from freeavatar.rigs.spec import Rig
 
 BUILDERS: Mapping[str, str] = MappingProxyType(
     {

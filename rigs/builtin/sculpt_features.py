@@ -50,6 +50,8 @@ class Eye:
     """How far the lids' loops spread toward the nose, as a share of how far they spread outward."""
     line: float = 0.09
     """Thickness of the line along the upper lid, as a share of the outline's size."""
+    meet: float = 0.32
+    """Where closed lids meet: 0 on the line between the corners, 1 at the lower lid's edge."""
     lid_gap: float = 0.07
     """Distance of the lid's edge from the eyeball as a share of the radius."""
 
@@ -91,7 +93,7 @@ def lids(eye: Eye, field: Field, around: int = 36, line: str = "lash") -> Openin
     stand = eye.lid_gap + 0.09 * smoothstep(-np.cos(turn), 0.3, 1.0)
     edge = eye.on_sphere(edge_flat, eye.radius * (1.0 + stand))
     scales = np.array([1.75, 1.55, 1.38, 1.26, 1.15, 1.04])
-    follow = [0.0, 0.12, 0.42, 0.78, 0.95, 1.0, 1.0, 1.0]
+    follow = [0.0, 0.12, 0.40, 0.71, 0.86, 0.92, 1.0, 1.0]
     rings = [_onto(eye, field, eye.outline(turn, s)) for s in scales]
     wide = 1.0 + eye.line * (0.45 + 0.55 * smoothstep(np.cos(turn), -1.0, 0.7))
     rim = _onto(eye, field, eye.outline(turn, wide))
@@ -102,10 +104,8 @@ def lids(eye: Eye, field: Field, around: int = 36, line: str = "lash") -> Openin
         np.column_stack([edge_flat[:, 0], _lower_edge(eye, edge_flat[:, 0])]), eye.radius
     )
     opened = eye.elevation(edge)
-    shut = 0.55 * eye.elevation(low) + 0.45 * eye.elevation(
-        eye.on_sphere(
-            np.column_stack([edge_flat[:, 0], eye.tilt * np.cos(turn)]), eye.radius
-        )
+    shut = eye.meet * eye.elevation(low) + (1.0 - eye.meet) * eye.elevation(
+        eye.on_sphere(np.column_stack([edge_flat[:, 0], eye.tilt * np.cos(turn)]), eye.radius)
     )
     n = len(rings)
     lash = [line if np.sin(t) > 0.12 else "lid" for t in turn + np.pi / around]
@@ -144,7 +144,7 @@ def _onto(eye: Eye, field: Field, flat: Array) -> Array:
     return np.asarray(eye.centre + np.column_stack([flat, high]) @ eye.frame.T)
 
 
-def turned_lids(eye: Eye, points: Array, angle: Array, share: Array, clearance: Array) -> Array:
+def turned_lids(eye: Eye, points: Array, angle: Array, share: Array, lift: Array) -> Array:
     """(n, 3) displacement of lid vertices turned about the eye's own x axis.
 
     Straight lines between the open and the shut pose must not cut into the eyeball, so the turned
@@ -155,17 +155,21 @@ def turned_lids(eye: Eye, points: Array, angle: Array, share: Array, clearance: 
         points: (n, 3).
         angle: (n,) radians, positive upward.
         share: (n,) 0 leaves a vertex where it is on the way.
-        clearance: (n,) least distance from the eye's centre on the way, in radii.
+        lift: (n,) factor by which turned points stand farther off, at least.
     """
     own = (points - eye.centre) @ eye.frame
     turn = angle * share
     s, c = np.sin(turn), np.cos(turn)
-    turned = np.column_stack([own[:, 0], c * own[:, 1] + s * own[:, 2], c * own[:, 2] - s * own[:, 1]])
+    turned = np.column_stack(
+        [own[:, 0], c * own[:, 1] + s * own[:, 2], c * own[:, 2] - s * own[:, 1]]
+    )
     steps = np.linspace(0.0, 1.0, 17)[:, None, None]
     start = np.linalg.norm(own, axis=1)
-    clear = np.minimum(start, eye.radius * clearance)
-    lift = np.ones(len(own))
-    for _ in range(40):
+    clear = np.minimum(start, eye.radius * 1.03)
+    lift = 1.0 + (lift - 1.0) * share
+    # The loop tucked against the eyeball may dip into it: the edge before it hides that.
+    clear = np.where(start < eye.radius * 1.02, 0.0, clear)
+    for _ in range(50):
         path = own + steps * (turned * lift[:, None] - own)
         closest = np.linalg.norm(path, axis=2).min(axis=0)
         lift = np.where((closest < clear) & (np.abs(turn) > 1e-4), lift + 0.006, lift)

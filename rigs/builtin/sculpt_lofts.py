@@ -87,7 +87,14 @@ def tube(
     return stack(rings, material)
 
 
-def ball(centre: Array, radii: Array | float, material: str, rings: int = 14, around: int = 24) -> Piece:
+def spine(path: Array, around: int) -> Array:
+    """(n, 3) point of the path that each vertex of a `tube` belongs to."""
+    return np.concatenate([np.repeat(path, around, axis=0), path[:1], path[-1:]])
+
+
+def ball(
+    centre: Array, radii: Array | float, material: str, rings: int = 14, around: int = 24
+) -> Piece:
     """An ellipsoid whose poles lie on the z axis."""
     angle = np.linspace(0.0, np.pi, rings + 2)[1:-1]
     turn = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)
@@ -102,9 +109,7 @@ def ball(centre: Array, radii: Array | float, material: str, rings: int = 14, ar
     piece = stack(unit, material)
     vertices = piece.vertices.copy()
     vertices[-2:] = [[0.0, 0.0, -1.0], [0.0, 0.0, 1.0]]
-    return Piece(
-        vertices=centre + vertices * radii, triangles=piece.triangles, uvs=piece.uvs
-    )
+    return Piece(vertices=centre + vertices * radii, triangles=piece.triangles, uvs=piece.uvs)
 
 
 def moved_uvs(piece: Piece, uvs: Array) -> Piece:

@@ -36,6 +36,27 @@ class Motion:
         """(V,) 1 over the middle of the mouth, -1 under it, 0 beyond its corners."""
         return np.asarray(np.sin(self.attribute("mouth_turn")))
 
+    @property
+    def folded(self) -> Array:
+        """(V, 3) `at` with both sides laid on the left."""
+        return np.column_stack([np.abs(self.at[:, 0]), self.at[:, 1:]])
+
+    @property
+    def side(self) -> Array:
+        """(V,) 1 on the left, -1 on the right, eased across the middle."""
+        return np.asarray(np.tanh(self.at[:, 0] / 0.004))
+
+    @property
+    def off_lids(self) -> Array:
+        """(V,) 1 on skin away from the lids' edges."""
+        return 1.0 - smoothstep(self.attribute("lid"), 0.0, 0.7)
+
+    def brow(self, centre: tuple[float, float], size: tuple[float, float]) -> Array:
+        """(V,) forehead and brow around a point, millimetres, away from the lids."""
+        far = (self.at[:, :2] * 1000.0 - centre) / size
+        front = smoothstep(self.at[:, 2], 0.012, 0.045) * self.attribute("skin")
+        return np.asarray(np.exp(-np.sum(far**2, axis=1)) * front * self.off_lids)
+
     def around_mouth(self, width: float) -> Array:
         """(V,) 1 on the lips, falling off over `width` in confocal distance; skin only."""
         deep = 1.0 - 0.92 * self.attribute("inside")
@@ -54,9 +75,12 @@ class Motion:
         """
         out = displacement.copy()
         use = (np.linalg.norm(displacement, axis=1) > 1e-6) & (self.attribute("skin") > 0)
-        start = self.at[use]
-        moved = start + displacement[use]
-        out[use] += share * (slide(self.field, start, moved) - moved)
+        start, wish = self.at[use], displacement[use]
+        # Projecting shortens motion on slopes: go on until the skin has moved as far as asked.
+        once = slide(self.field, start, start + wish) - start
+        length = np.linalg.norm(wish, axis=1) / np.maximum(np.linalg.norm(once, axis=1), 1e-9)
+        moved = start + wish * np.minimum(length, 2.5)[:, None]
+        out[use] += share * (slide(self.field, start, moved) - start - wish)
         return out
 
     def jaw(self, angle: float, weight: Array) -> Array:
@@ -79,7 +103,7 @@ class Motion:
             self.assembly.vertices[moving],
             angle[moving],
             self.attribute("lid")[moving],
-            1.02 + 0.035 * is_upper[moving],
+            1.0 + 0.045 * max(amount, 0.0) * is_upper[moving],
         )
         return out
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..spec import Part
+from freeavatar.rigs.spec import Part
+
 from .sculpt_fields import Array
 
 Ints = NDArray[np.int64]
@@ -64,9 +65,7 @@ def mirrored(half: Piece, weld: float = 1e-7) -> Piece:
         return np.concatenate([values, (values * sign)[~seam]])
 
     flip = np.array([-1.0, 1.0, 1.0])
-    triangles = {
-        name: np.concatenate([t, other[t][:, ::-1]]) for name, t in half.triangles.items()
-    }
+    triangles = {name: np.concatenate([t, other[t][:, ::-1]]) for name, t in half.triangles.items()}
     return Piece(
         vertices=both(vertices, flip),
         triangles=triangles,
@@ -135,17 +134,6 @@ def parts(assembly: Assembly, looks: Mapping[str, Mapping[str, Any]]) -> tuple[P
         Part(name=name, first_triangle=first, triangle_count=count, **looks[name])
         for name, first, count in assembly.runs
     )
-
-
-def normals(vertices: Array, triangles: NDArray[np.integer]) -> Array:
-    """(V, 3) area-weighted unit normals; (0, 0, 1) where a vertex has no area."""
-    a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    face = np.cross(b - a, c - a)
-    out = np.zeros_like(vertices)
-    for i in range(3):
-        np.add.at(out, triangles[:, i], face)
-    size = np.linalg.norm(out, axis=1, keepdims=True)
-    return np.where(size > 1e-14, out / np.maximum(size, 1e-14), [0.0, 0.0, 1.0])
 
 
 def linear(red: int, green: int, blue: int) -> tuple[float, float, float, float]:

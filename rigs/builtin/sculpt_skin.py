@@ -8,6 +8,7 @@ have proper loops around them.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import Delaunay
@@ -32,7 +33,7 @@ class Rays:
         flat = disc / np.maximum(angle, 1e-12)[:, None]
         direction = np.column_stack([flat * np.sin(angle)[:, None], np.cos(angle)])
         origin = np.column_stack([np.zeros(len(disc)), self.axis(angle)])
-        return first_hit(self.field, origin + self.reach * direction, origin)
+        return np.asarray(first_hit(self.field, origin + self.reach * direction, origin))
 
     def to_disc(self, points: Array) -> Array:
         """(n, 3) points to the (n, 2) disc points of the rays through them."""
@@ -46,7 +47,7 @@ class Rays:
             low, high = np.where(beyond, angle, low), np.where(beyond, high, angle)
         y = points[:, 1] - self.axis(angle)[:, 0]
         radius = np.maximum(np.hypot(points[:, 0], y), 1e-12)
-        return np.column_stack([points[:, 0], y]) * (angle / radius)[:, None]
+        return np.asarray(np.column_stack([points[:, 0], y]) * (angle / radius)[:, None])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +193,7 @@ def _triangulate(points: Array, outlines: Sequence[Array]) -> Ints:
     keep = np.abs(area) > 1e-9
     for outline in outlines:
         keep &= ~inside((a + b + c) / 3.0, outline)
-    return triangles[keep]
+    return np.asarray(triangles[keep])
 
 
 def inside(points: Array, outline: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -259,7 +260,7 @@ def _with_rings(sheet: Piece, openings: Sequence[Opening], rays: Rays) -> Piece:
 def _bands(index: Ints, closed: bool) -> list[Ints]:
     """For each band between rings its quads, (n, 2, 3) triangles."""
     out = []
-    for outer, inner in zip(index[:-1], index[1:], strict=True):
+    for outer, inner in pairwise(index):
         nexts = (np.roll(outer, -1), np.roll(inner, -1))
         count = len(outer) if closed else len(outer) - 1
         o0, o1, i0, i1 = outer[:count], nexts[0][:count], inner[:count], nexts[1][:count]

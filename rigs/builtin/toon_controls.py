@@ -1,15 +1,13 @@
-"""The cartoon character's controls, named by the artist who made it up: no convention knows them."""
+"""The cartoon character's controls, named by an artist: no convention knows them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 
-from ..spec import Control, Region, Side
 from .sculpt_fields import Array, bump, near, smoothstep, vector
 from .sculpt_motion import Motion, push
-
-Shape = Callable[[Motion], Array]
+from .sculpt_rig import Recipe
 
 
 def chomp(m: Motion) -> Array:
@@ -59,11 +57,7 @@ def grin(m: Motion) -> Array:
 
 def _off_lips(m: Motion) -> Array:
     """(V,) skin away from lips and lids."""
-    return smoothstep(m.attribute("mouth"), 0.15, 0.6) * m.attribute("skin") * _off_lids(m)
-
-
-def _off_lids(m: Motion) -> Array:
-    return 1.0 - smoothstep(m.attribute("lid"), 0.0, 0.6)
+    return smoothstep(m.attribute("mouth"), 0.15, 0.6) * m.attribute("skin") * m.off_lids
 
 
 def glum(m: Motion) -> Array:
@@ -102,11 +96,11 @@ def yuck(m: Motion) -> Array:
     """Upper lip hooked up beside the nose, nostrils wide, nose wrinkled."""
     side = np.exp(-(((np.abs(m.at[:, 0]) - 0.014) / 0.010) ** 2))
     lip = m.around_mouth(0.42) * np.clip(m.above * 1.4, 0.0, 1.0) * side
-    wing = bump(_fold(m.at), vector(11, -34, 98), vector(8, 9, 14)) * _off_lids(m)
-    wrinkle = bump(_fold(m.at), vector(15, -16, 84), vector(8, 10, 20)) * _off_lips(m)
+    wing = bump(m.folded, vector(11, -34, 98), vector(8, 9, 14)) * m.off_lids
+    wrinkle = bump(m.folded, vector(15, -16, 84), vector(8, 10, 20)) * _off_lips(m)
     flare = push(2.2, 0.0, 0.0, wing * np.sign(m.at[:, 0]))
     skin = m.attribute("skin")[:, None]
-    inner = _brow(m, (20, 38), (18, 16))
+    inner = m.brow((20, 38), (18, 16))
     brows = m.slid(m.both(push(-1.0, -3.5, 0.0, inner)), 1.0)
     return (
         push(0.0, 7.5, 1.5, lip)
@@ -114,10 +108,6 @@ def yuck(m: Motion) -> Array:
         + brows
         + m.both(m.shut(0.25, upper=0.4))
     )
-
-
-def _fold(at: Array) -> Array:
-    return np.asarray(at * np.sign(at + 1e-30) ** np.array([1.0, 2.0, 2.0]))
 
 
 def bleh(m: Motion) -> Array:
@@ -134,18 +124,18 @@ def bleh(m: Motion) -> Array:
 
 def chipmunk(m: Motion) -> Array:
     """Cheeks blown up, lips drawn together."""
-    cheek = bump(_fold(m.at), vector(48, -58, 62), vector(21, 19, 36)) * _off_lips(m)
-    top = bump(_fold(m.at), vector(0, -48, 98), vector(16, 6, 24)) * m.attribute("skin")
-    out = push(11.0, -1.0, 7.5, cheek) * np.array([1.0, 1.0, 1.0])
-    out[:, 0] *= np.sign(m.at[:, 0])
+    cheek = bump(m.folded, vector(48, -58, 62), vector(21, 19, 36)) * _off_lips(m)
+    top = bump(m.folded, vector(0, -48, 98), vector(16, 6, 24)) * m.attribute("skin")
+    out = push(11.0, 0.0, 0.0, cheek * m.side) + push(0.0, -1.0, 7.5, cheek)
     narrow = np.zeros_like(m.at)
     narrow[:, 0] = -0.14 * m.at[:, 0] * m.around_mouth(0.4)
-    return out + push(0.0, 0.0, 2.0, top) + narrow + push(0.0, 0.0, 2.0, m.around_mouth(0.3))
+    lips = push(0.0, 0.0, 2.0, top) + push(0.0, 0.0, 2.0, m.around_mouth(0.3))
+    return np.asarray(out + narrow + lips)
 
 
 def peepers_shut(m: Motion) -> Array:
     """Blink."""
-    brow = _brow(m, (39, 38), (28, 16))
+    brow = m.brow((39, 38), (28, 16))
     return m.shut() + m.slid(push(0.0, -1.2, 0.0, brow))
 
 
@@ -156,39 +146,33 @@ def peepers_pop(m: Motion) -> Array:
 
 def suspicious(m: Motion) -> Array:
     """Both eyes narrowed from below."""
-    cheek = bump(_fold(m.at), vector(44, -32, 74), vector(22, 11, 36)) * _off_lips(m)
-    brow = _brow(m, (34, 38), (28, 16))
+    cheek = bump(m.folded, vector(44, -32, 74), vector(22, 11, 36)) * _off_lips(m)
+    brow = m.brow((34, 38), (28, 16))
     lids = m.both(m.shut(0.62, upper=0.62, lower=1.25))
     return lids + push(0.0, 3.5, 2.0, cheek) + m.both(m.slid(push(-0.5, -2.5, 0.0, brow)))
 
 
-def _brow(m: Motion, centre: tuple[float, float], size: tuple[float, float]) -> Array:
-    """(V,) left forehead and brow around a point (mm), away from the lids."""
-    at = m.at * 1000.0
-    far = ((at[:, 0] - centre[0]) / size[0]) ** 2 + ((at[:, 1] - centre[1]) / size[1]) ** 2
-    front = smoothstep(at[:, 2], 10.0, 50.0) * m.attribute("skin")
-    return np.asarray(np.exp(-far) * front * (1.0 - smoothstep(m.attribute("lid"), 0.0, 0.8)))
-
-
 def hoist(m: Motion) -> Array:
     """One brow up."""
-    return m.slid(push(0.5, 15.0, 0.0, _brow(m, (38, 42), (30, 22)))) + m.shut(-0.07, lower=0.0)
+    return m.slid(push(0.5, 15.0, 0.0, m.brow((38, 42), (30, 22)))) + m.shut(-0.07, lower=0.0)
 
 
 def scowl(m: Motion) -> Array:
     """One brow down and toward the nose."""
-    down = push(-4.5, -11.0, 0.0, _brow(m, (19, 38), (20, 19)))
-    outer = push(-1.0, -3.5, 0.0, _brow(m, (50, 40), (18, 17)))
-    knit = bump(m.at, vector(10, 26, 92), vector(7, 9, 20)) * m.of_left(0, 8) * _off_lids(m)
-    return m.slid(down + outer) + push(0.0, 0.0, 2.2, knit * m.attribute("skin")) + m.shut(
-        0.14, lower=0.0
+    down = push(-4.5, -11.0, 0.0, m.brow((19, 38), (20, 19)))
+    outer = push(-1.0, -3.5, 0.0, m.brow((50, 40), (18, 17)))
+    knit = bump(m.at, vector(10, 26, 92), vector(7, 9, 20)) * m.of_left(0, 8) * m.off_lids
+    return (
+        m.slid(down + outer)
+        + push(0.0, 0.0, 2.2, knit * m.attribute("skin"))
+        + m.shut(0.14, lower=0.0)
     )
 
 
 def worry(m: Motion) -> Array:
     """Inner ends of both brows up and together, outer ends down."""
-    inner = push(-3.0, 13.0, 0.0, _brow(m, (16, 40), (17, 20)))
-    outer = push(0.0, -5.0, 0.0, _brow(m, (58, 38), (16, 16)))
+    inner = push(-3.0, 13.0, 0.0, m.brow((16, 40), (17, 20)))
+    outer = push(0.0, -5.0, 0.0, m.brow((58, 38), (16, 16)))
     return m.both(m.slid(inner + outer))
 
 
@@ -210,42 +194,26 @@ def sidle(m: Motion) -> Array:
     return m.slid(push(13.0, 0.0, 0.0, w), 0.9)
 
 
-# name: (shape, name of the mirrored control or "", region)
-CONTROLS: Mapping[str, tuple[Shape, str, Region]] = MappingProxyType(
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
-        "chomp": (chomp, "", "jaw"),
-        "zip_it": (zip_it, "", "mouth"),
-        "grin_a": (grin, "grin_b", "mouth"),
-        "glum": (glum, "", "mouth"),
-        "stretchy": (stretchy, "", "mouth"),
-        "oo_face": (oo_face, "", "mouth"),
-        "yuck": (yuck, "", "nose"),
-        "bleh": (bleh, "", "tongue"),
-        "chipmunk": (chipmunk, "", "cheeks"),
-        "peepers_shut_1": (peepers_shut, "peepers_shut_2", "eyes"),
-        "peepers_pop_1": (peepers_pop, "peepers_pop_2", "eyes"),
-        "suspicious": (suspicious, "", "eyes"),
-        "hoist_one": (hoist, "hoist_two", "brows"),
-        "scowl_one": (scowl, "scowl_two", "brows"),
-        "worry": (worry, "", "brows"),
-        "gnash_top": (gnash_top, "", "mouth"),
-        "gnash_low": (gnash_low, "", "mouth"),
-        "sidle_a": (sidle, "sidle_b", "mouth"),
+        "chomp": Recipe(shape=chomp, region="jaw"),
+        "zip_it": Recipe(shape=zip_it, region="mouth"),
+        "grin_a": Recipe(shape=grin, region="mouth", twin="grin_b"),
+        "glum": Recipe(shape=glum, region="mouth"),
+        "stretchy": Recipe(shape=stretchy, region="mouth"),
+        "oo_face": Recipe(shape=oo_face, region="mouth"),
+        "yuck": Recipe(shape=yuck, region="nose"),
+        "bleh": Recipe(shape=bleh, region="tongue"),
+        "chipmunk": Recipe(shape=chipmunk, region="cheeks"),
+        "peepers_shut_1": Recipe(shape=peepers_shut, region="eyes", twin="peepers_shut_2"),
+        "peepers_pop_1": Recipe(shape=peepers_pop, region="eyes", twin="peepers_pop_2"),
+        "suspicious": Recipe(shape=suspicious, region="eyes"),
+        "hoist_one": Recipe(shape=hoist, region="brows", twin="hoist_two"),
+        "scowl_one": Recipe(shape=scowl, region="brows", twin="scowl_two"),
+        "worry": Recipe(shape=worry, region="brows"),
+        "gnash_top": Recipe(shape=gnash_top, region="mouth"),
+        "gnash_low": Recipe(shape=gnash_low, region="mouth"),
+        "sidle_a": Recipe(shape=sidle, region="mouth", twin="sidle_b"),
     }
 )
-
-
-def controls_and_deltas(m: Motion) -> tuple[tuple[Control, ...], Array]:
-    """All controls with their (K, V, 3) displacements; paired ones are exact mirror images."""
-    controls, deltas = [], []
-    for name, (shape, twin, region) in CONTROLS.items():
-        moved = shape(m)
-        side: Side = "left" if twin else "centre"
-        if not twin:
-            moved = 0.5 * (moved + m.assembly.mirrored(moved))
-        controls.append(Control(name=name, region=region, side=side))
-        deltas.append(moved)
-        if twin:
-            controls.append(Control(name=twin, region=region, side="right"))
-            deltas.append(m.assembly.mirrored(moved))
-    return tuple(controls), np.stack(deltas)
+"""What the character can do; of pairs the left one."""

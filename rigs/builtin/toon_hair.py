@@ -1,5 +1,7 @@
 """Hair and clothes of the cartoon character."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
@@ -26,9 +28,17 @@ LOCKS: tuple[tuple[list[tuple[float, float, float]], list[float], list[float]], 
     ([(0, 72, 10), (-30, 72, 34), (-62, 62, 36), (-84, 42, 30)], [8, 20, 16, 1], [5, 12, 9, 1]),
     # The back.
     ([(90, 70, 6), (118, 50, 18), (130, 20, 16), (122, -14, 14)], [9, 25, 23, 1], [4, 10, 9, 1]),
-    ([(-90, 70, 6), (-118, 50, 18), (-130, 20, 16), (-122, -14, 14)], [9, 25, 23, 1], [4, 10, 9, 1]),
+    (
+        [(-90, 70, 6), (-118, 50, 18), (-130, 20, 16), (-122, -14, 14)],
+        [9, 25, 23, 1],
+        [4, 10, 9, 1],
+    ),
     ([(150, 70, 6), (156, 45, 18), (160, 12, 16), (164, -24, 16)], [9, 25, 23, 1], [4, 10, 9, 1]),
-    ([(-150, 70, 6), (-160, 45, 18), (-166, 12, 16), (-158, -22, 16)], [9, 25, 23, 1], [4, 10, 9, 1]),
+    (
+        [(-150, 70, 6), (-160, 45, 18), (-166, 12, 16), (-158, -22, 16)],
+        [9, 25, 23, 1],
+        [4, 10, 9, 1],
+    ),
 )
 
 
@@ -46,8 +56,7 @@ def on_skull(points: Array) -> Array:
 def _lock(
     points: list[tuple[float, float, float]], width: list[float], high: list[float], tone: str
 ) -> Piece:
-    steps = 16
-    # Interpolated on a sphere of directions, so that locks may pass over the crown.
+    steps = 14
     path = curve(on_skull(np.array(points, np.float64)), steps)
     outward = path - vector(0, 10, -10)
     along = np.gradient(path, axis=0)
@@ -100,10 +109,13 @@ def clothes() -> list[Piece]:
         (-205, 131, 74, -20),
         (-214, 126, 70, -20),
     ]
-    return [marked(neck, neck=smoothstep(neck.vertices[:, 1], -0.150, -0.095)), _rings(top, "cloth")]
+    return [
+        marked(neck, body=1.0, neck=smoothstep(neck.vertices[:, 1], -0.150, -0.095)),
+        marked(_rings(top, "cloth"), body=1.0),
+    ]
 
 
-def _rings(rows: list[tuple[float, float, float, float]], material: str) -> Piece:
+def _rings(rows: Sequence[tuple[float, float, float, float]], material: str) -> Piece:
     turn = np.linspace(0.0, -2.0 * np.pi, 36, endpoint=False)
     rows = PchipInterpolator(np.arange(len(rows)), rows)(np.linspace(0, len(rows) - 1, 18))
     rings = np.stack(
@@ -120,10 +132,12 @@ def drawstrings() -> list[Piece]:
     out = []
     for side in (1.0, -1.0):
         line = curve(
-            [vector(side * x, y, z) for x, y, z in ((20, -124, 40), (23, -146, 46), (24, -170, 53), (23, -192, 54))],
+            [
+                vector(side * x, y, z)
+                for x, y, z in ((20, -124, 40), (23, -146, 46), (24, -170, 53), (23, -192, 54))
+            ],
             14,
         )
-        out.append(
-            tube(line, np.array([1.0, 0.0, 0.0]), profile([2.4, 2.4, 2.4, 3.2], 14), profile([2.4, 2.4, 2.4, 3.2], 14), "cord", 8)
-        )
+        thick = profile([2.4, 2.4, 2.4, 3.2], 14)
+        out.append(marked(tube(line, np.array([1.0, 0.0, 0.0]), thick, thick, "cord", 8), body=1.0))
     return out

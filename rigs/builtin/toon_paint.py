@@ -46,7 +46,11 @@ def looks(face: Piece) -> Mapping[str, Mapping[str, Any]]:
     )  # fmt: skip
     return MappingProxyType(
         {
-            "skin": {"texture": complexion(face), "colour": (1.0, 1.0, 1.0, 1.0), "roughness": 0.62},
+            "skin": {
+                "texture": complexion(face),
+                "colour": (1.0, 1.0, 1.0, 1.0),
+                "roughness": 0.62,
+            },
             "ear": {"colour": linear(0xEE, 0xA8, 0x82), "roughness": 0.62},
             "neck": {"colour": linear(0xE4, 0xA2, 0x7B), "roughness": 0.65},
             "lips": {"colour": linear(0xCE, 0x74, 0x62), "roughness": 0.45},

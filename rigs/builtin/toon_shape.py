@@ -13,7 +13,7 @@ from .sculpt_fields import (
     smoothstep,
     vector,
 )
-from .sculpt_lofts import curve, profile, stack, tube
+from .sculpt_lofts import curve, profile, spine, stack, tube
 from .sculpt_pieces import Piece, marked, mirrored
 from .sculpt_skin import Opening, Rays, skin
 
@@ -94,7 +94,7 @@ def mouth_opening(half: int = 25) -> Opening:
         distances.append(np.zeros(half))
     stacked = np.stack(rings)
     stacked[:, [0, -1], 0] = 0.0
-    depth = np.array([0.0] * (len(rows) + 1) + [0.0, 0.4, 0.8, 1.0, 1.0])
+    inside = np.array([0.0] * (len(rows) + 1) + [0.0, 0.4, 0.8, 1.0, 1.0])
     return Opening(
         rings=stacked,
         materials=["skin"] * 3 + ["lips"] * 5 + ["mouth"] * 4,
@@ -103,7 +103,7 @@ def mouth_opening(half: int = 25) -> Opening:
         attributes={
             "mouth": np.stack(distances),
             "mouth_turn": np.ones((len(stacked), 1)) * turn,
-            "inside": depth[:, None] * np.ones(half),
+            "inside": inside[:, None] * np.ones(half),
             "anchor": np.stack(anchors),
         },
     )
@@ -157,7 +157,7 @@ def brows() -> Piece:
     width = profile([4.2, 6.2, 6.4, 5.8, 4.6, 2.6, 0.6], 18)
     height = profile([1.8, 3.2, 3.4, 3.2, 2.8, 2.2, 0.6], 18)
     half = tube(path, np.array([0.0, 1.0, 0.15]), width, height, "hair", 10)
-    return mirrored(marked(half, brow=1.0, skin=1.0, anchor=half.vertices, mouth=3.0))
+    return mirrored(marked(half, brow=1.0, skin=1.0, anchor=spine(path, 10), mouth=3.0))
 
 
 def ears() -> Piece:
@@ -184,9 +184,7 @@ def teeth(upper: bool) -> Piece:
     turn = np.linspace(-1.35, 1.35, 33)
     wide, deep = (0.0305, 0.0125) if upper else (0.0275, 0.0125)
     front = float(frontal(np.zeros(1), MOUTH[1:2])[0, 2]) - (0.0095 if upper else 0.0135)
-    path = np.column_stack(
-        [wide * np.sin(turn), np.zeros(33), front - deep * (1.0 - np.cos(turn))]
-    )
+    path = np.column_stack([wide * np.sin(turn), np.zeros(33), front - deep * (1.0 - np.cos(turn))])
     path[:, 1] = MOUTH[1] + (0.0030 if upper else -0.0085)
     up = np.array([0.0, 1.0, 0.0])
     taper = np.minimum(1.0, 1.35 * np.cos(turn / 1.35 * np.pi / 2) + 0.35)

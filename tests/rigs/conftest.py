@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from freeavatar.rigs.camera import face_camera
+from freeavatar.rigs.rendering import surface_view
 from freeavatar.rigs.spec import Control, FloatArray, IntArray, Joint, Mesh, Part, Rig
 
 
@@ -63,3 +65,25 @@ def make_head(
 def toy_head() -> Callable[..., Rig]:
     """Makes a head: see `make_head`."""
     return make_head
+
+
+def parts_seen(rig: Rig, vertices: FloatArray, points: FloatArray) -> list[str]:
+    """Materials seen from straight ahead at points (N, 3) of a posed rig; "" for none."""
+    mesh = rig.mesh
+    assert mesh is not None
+    camera = face_camera(rig, (512, 512))
+    view = surface_view(mesh, vertices, camera)
+    corners, _, hit = view.locate(camera.project(points)[0])
+    number = {tuple(t): i for i, t in enumerate(mesh.triangles.tolist())}
+    ends = np.cumsum([p.triangle_count for p in mesh.parts])
+    found = [number[tuple(c)] for c in corners[hit].tolist()]
+    names = iter(
+        [mesh.parts[i].name.rpartition(":")[2] for i in np.searchsorted(ends, found, side="right")]
+    )
+    return [next(names) if h else "" for h in hit]
+
+
+@pytest.fixture
+def seen() -> Callable[[Rig, FloatArray, FloatArray], list[str]]:
+    """`parts_seen`, for test files, which cannot import one another."""
+    return parts_seen
