@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import RigError
-from .gltf_document import MAX_DECODED_BYTES, Document, Fields
+from .gltf_document import MAX_DECODED_BYTES, Document
+from .gltf_fields import Fields
 from .meshopt import decode_view
 
 COMPONENTS: dict[int, np.dtype[Any]] = {

@@ -23,9 +23,9 @@ from .gltf_document import Document, parse_document
 from .gltf_repair import repair
 from .gltf_scene import local_matrix
 from .gltf_writer import NODE_NAMES
-from .loaders.assembly import morph_target_names
 from .loaders.gltf import JAW_CONTROL, Source, jaw_bone_control, own_hints, understand
 from .loaders.joints import JAW_OPENING, FoundJoint
+from .loaders.morph_targets import morph_target_names
 from .loaders.vrm import control_binds, is_vrm, read_expressions, used_clips, vrm_hints
 from .rotation import matrix_from_angles
 from .spec import JointRole, Rig

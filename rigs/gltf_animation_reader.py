@@ -10,10 +10,11 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from .errors import RigError
 from .gltf_accessors import read_floats
-from .gltf_document import Document, Fields, parse_document, read_bytes
+from .gltf_document import Document, parse_document, read_bytes
+from .gltf_fields import Fields
 from .gltf_scene import local_matrix
-from .loaders.assembly import morph_target_names
 from .loaders.gltf import Source, own_hints, understand, with_ranges
+from .loaders.morph_targets import morph_target_names
 from .loaders.vrm import is_vrm, vrm_hints
 from .rotation import angles_from_matrix
 from .spec import Control, RigFrame, Take

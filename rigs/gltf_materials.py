@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .errors import RigError
 from .gltf_accessors import view_bytes
-from .gltf_document import Document, Fields, external_bytes
+from .gltf_document import Document, external_bytes
+from .gltf_fields import Fields
 
 MAX_PIXELS = 8192 * 8192
 

@@ -5,7 +5,8 @@ import numpy as np
 from .errors import RigError
 from .glb_builder import ARRAY_BUFFER, GlbBuilder
 from .gltf_accessors import MESHOPT_NAMES, read_floats
-from .gltf_document import Document, Fields
+from .gltf_document import Document
+from .gltf_fields import Fields
 
 FLOAT = 5126
 WEIGHT_TOLERANCE = 1e-7

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import RigError
-from .gltf_document import Document, Fields
+from .gltf_document import Document
+from .gltf_fields import Fields
 
 MAX_DEPTH = 1000
 

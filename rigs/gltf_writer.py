@@ -6,8 +6,7 @@ at their pivots. Nodes carry `extras.joint` with the role, so that reading the f
 same joints. Morph target weights are 0 at a control's neutral value and 1 at its maximum.
 """
 
-import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import RigError
 from .glb_builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, GlbBuilder
+from .gltf_material_writer import MaterialWriter
 from .normals import unit, vertex_normals
 from .spec import FloatArray, IntArray, Joint, JointRole, Mesh, Part, Rig
 
@@ -37,8 +37,7 @@ class _Writing:
     normals: FloatArray
     normal_deltas: FloatArray
     builder: GlbBuilder
-    materials: dict[int, int] = field(default_factory=dict)
-    textures: dict[int, int] = field(default_factory=dict)
+    materials: MaterialWriter
 
 
 def write_glb(rig: Rig, path: Path) -> None:
@@ -62,18 +61,22 @@ def glb_bytes(rig: Rig) -> bytes:
     """The bytes of `write_glb`.
 
     Raises:
-        RigError: the rig has no mesh.
+        RigError: the rig has no mesh, or a texture but no texture coordinates.
     """
     mesh = rig.mesh
     if mesh is None or not len(mesh.triangles):
         raise RigError(f"rig {rig.name} has no mesh, so it cannot be written as GLB")
+    if mesh.uvs is None and any(part.texture is not None for part in mesh.parts):
+        raise RigError(f"rig {rig.name} has a texture but no texture coordinates")
+    builder = GlbBuilder({"asset": _asset(rig), "scene": 0, "scenes": [{"nodes": []}]})
     computed = vertex_normals(mesh.vertices, mesh.triangles)
     writing = _Writing(
         rig=rig,
         mesh=mesh,
         normals=computed if mesh.normals is None else unit(mesh.normals),
         normal_deltas=_normal_deltas(mesh, computed),
-        builder=GlbBuilder({"asset": _asset(rig), "scene": 0, "scenes": [{"nodes": []}]}),
+        builder=builder,
+        materials=MaterialWriter(builder),
     )
     _write_nodes(writing)
     return writing.builder.to_bytes()
@@ -207,7 +210,7 @@ def _write_mesh(
                     "indices": w.builder.accessor(
                         index.astype(narrow), target=ELEMENT_ARRAY_BUFFER
                     ),
-                    "material": _material(w, part),
+                    "material": w.materials.write(part),
                 }
             )
     content: dict[str, Any] = {"name": name, "primitives": primitives}
@@ -272,45 +275,3 @@ def _target(w: _Writing, control: int, vertices: IntArray) -> dict[str, int]:
         "POSITION": w.builder.sparse_accessor(delta, bounds=True),
         "NORMAL": w.builder.sparse_accessor(turned),
     }
-
-
-def _material(w: _Writing, part: Part) -> int:
-    key = id(part)
-    if key not in w.materials:
-        w.materials[key] = w.builder.append("materials", _describe_material(w, part))
-    return w.materials[key]
-
-
-def _describe_material(w: _Writing, part: Part) -> dict[str, Any]:
-    surface: dict[str, Any] = {
-        "baseColorFactor": [float(np.clip(c, 0, 1)) for c in part.colour],
-        "roughnessFactor": float(np.clip(part.roughness, 0, 1)),
-        "metallicFactor": float(np.clip(part.metallic, 0, 1)),
-    }
-    if part.texture is not None:
-        if w.mesh.uvs is None:
-            raise RigError(f"rig {w.rig.name}: part {part.name} has a texture but no UVs")
-        surface["baseColorTexture"] = {"index": _texture(w, part.texture, part.blend)}
-    material: dict[str, Any] = {"name": part.name, "pbrMetallicRoughness": surface}
-    if part.double_sided:
-        material["doubleSided"] = True
-    if part.blend:
-        material["alphaMode"] = "BLEND"
-    if part.unlit:
-        material["extensions"] = {"KHR_materials_unlit": {}}
-        w.builder.content["extensionsUsed"] = ["KHR_materials_unlit"]
-    return material
-
-
-def _texture(w: _Writing, picture: NDArray[np.uint8], alpha: bool) -> int:
-    key = id(picture)
-    if key not in w.textures:
-        from PIL import Image
-
-        opaque = not alpha and bool((picture[..., 3] == 255).all())
-        out = io.BytesIO()
-        Image.fromarray(picture[..., :3] if opaque else picture).save(out, "PNG")
-        view = w.builder.view(out.getvalue())
-        source = w.builder.append("images", {"bufferView": view, "mimeType": "image/png"})
-        w.textures[key] = w.builder.append("textures", {"source": source})
-    return w.textures[key]

@@ -10,6 +10,8 @@ KHR_meshopt_compression (version 1 of attributes), sections "Mode 0..2" and "Fil
 import numpy as np
 from numpy.typing import NDArray
 
+from .meshopt_filters import unfilter
+
 Bytes = NDArray[np.uint8]
 
 BITS = {0: (0, 2, 4, 8), 1: (0, 1, 2, 4, 8)}
@@ -43,7 +45,7 @@ def decode_view(data: bytes, count: int, stride: int, mode: str, method: str) ->
         IndexError: the stream ends too soon.
     """
     if mode == "ATTRIBUTES":
-        return _filter(_attributes(data, count, stride), stride, method).tobytes()
+        return unfilter(_attributes(data, count, stride), stride, method).tobytes()
     if method != "NONE":
         raise ValueError(f"filter {method} on {mode}")
     if stride not in (2, 4):
@@ -276,47 +278,3 @@ def _triangles(data: bytes, count: int) -> list[int]:
     if reader.at != len(data) - 16:
         raise ValueError("the stream has another length")
     return out
-
-
-def _filter(elements: Bytes, stride: int, method: str) -> Bytes:
-    """Undo the lossy packing of directions, rotations and floats."""
-    if method == "NONE":
-        return elements
-    if method == "OCTAHEDRAL" and stride in (4, 8):
-        return _octahedral(elements.view(f"<i{stride // 4}")).view(np.uint8)
-    if method == "QUATERNION" and stride == 8:
-        return _quaternion(elements.view("<i2")).view(np.uint8)
-    if method == "EXPONENTIAL":
-        packed = elements.view("<i4")
-        mantissa = (packed << 8 >> 8).astype(np.float64)
-        return np.asarray(np.ldexp(mantissa, packed >> 24), "<f4").view(np.uint8)
-    raise ValueError(f"filter {method} on elements of {stride} bytes")
-
-
-def _octahedral(packed: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]:
-    x, y, one = (packed[:, i].astype(np.float32) for i in range(3))
-    z = one - np.abs(x) - np.abs(y)
-    fold = np.minimum(z, 0)
-    x = x + np.where(x >= 0, fold, -fold)
-    y = y + np.where(y >= 0, fold, -fold)
-    vectors = np.stack([x, y, z], axis=1)
-    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-20)
-    out = packed.copy()
-    out[:, :3] = _rounded(vectors * (np.iinfo(packed.dtype).max / length))
-    return out
-
-
-def _quaternion(packed: NDArray[np.int16]) -> NDArray[np.int16]:
-    scale = 1 / (np.sqrt(2.0) * (packed[:, 3] | 3))
-    three = packed[:, :3] * scale[:, None]
-    fourth = np.sqrt(np.maximum(0, 1 - (three**2).sum(axis=1)))
-    largest = packed[:, 3] & 3
-    out = np.empty_like(packed)
-    rows = np.arange(len(packed))
-    for k, values in enumerate((fourth, *three.T)):
-        out[rows, (largest + k) & 3] = _rounded(values * 32767)
-    return out
-
-
-def _rounded(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    return np.asarray(np.trunc(values + np.copysign(0.5, values)), np.int64)

@@ -16,11 +16,12 @@ import numpy as np
 
 from freeavatar.rigs.conventions import describe_controls
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_document import Document, Fields, parse_document, plain, read_bytes
+from freeavatar.rigs.gltf_document import Document, parse_document, read_bytes
+from freeavatar.rigs.gltf_fields import Fields, plain
 from freeavatar.rigs.spec import FloatArray, Rig
 
-from .assembly import morph_target_names
 from .gltf import Hints, build_mesh, understand
+from .morph_targets import morph_target_names
 
 BONES = {
     "head": "head",

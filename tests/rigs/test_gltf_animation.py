@@ -1,5 +1,6 @@
 """A take put into a rig's file moves that file's mesh exactly as the rig's own pose does."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +8,21 @@ import pytest
 
 from freeavatar.rigs.blendshapes import pose
 from freeavatar.rigs.errors import RigError
+from freeavatar.rigs.glb_builder import GlbBuilder
 from freeavatar.rigs.gltf_animation import add_animation, read_animation
 from freeavatar.rigs.gltf_animation_reader import _channels
 from freeavatar.rigs.gltf_document import parse_document
 from freeavatar.rigs.gltf_scene import read_nodes
 from freeavatar.rigs.gltf_writer import glb_bytes
-from freeavatar.rigs.loaders.assembly import assemble, morph_target_names
+from freeavatar.rigs.loaders.assembly import assemble
 from freeavatar.rigs.loaders.gltf import own_hints, understand
 from freeavatar.rigs.loaders.load import load_rig
+from freeavatar.rigs.loaders.morph_targets import morph_target_names
 from freeavatar.rigs.loaders.vrm import is_vrm, vrm_hints
 from freeavatar.rigs.spec import FloatArray, Rig, RigFrame
 from freeavatar.rigs.vrm_expressions import resolve_expressions
+
+from .conftest import make_head
 
 FRAMES = 5
 FILES = (
@@ -122,3 +127,62 @@ def test_a_take_of_another_rig_is_refused(shared: Path) -> None:
         add_animation(other, rig, times=times, values=values, head=head, eyes=eyes)
     with pytest.raises(RigError, match="no frame"):
         add_animation(other, rig, times=times[:0], values=values[:0], head=head[:0], eyes=eyes[:0])
+
+
+def test_a_neck_that_follows_in_part_plays_right(tmp_path: Path) -> None:
+    """Our own file of a body: a skin whose vertices follow the head by fractions."""
+    made = make_head(body=True)
+    assert made.mesh is not None
+    fade = np.clip((made.mesh.vertices[:, 1] - 1.4) / 0.15, 0, 1).astype(np.float32)
+    head_joint = replace(made.mesh.joints[0], weights=fade)
+    (tmp_path / "body.glb").write_bytes(
+        glb_bytes(replace(made, mesh=replace(made.mesh, joints=(head_joint,))))
+    )
+    rig = load_rig(tmp_path / "body.glb")
+    assert rig.mesh is not None
+    assert ((rig.mesh.joints[0].weights > 0.1) & (rig.mesh.joints[0].weights < 0.9)).any()
+    times, values, head, eyes = performance(rig)
+    data = add_animation(
+        (tmp_path / "body.glb").read_bytes(), rig, times=times, values=values, head=head, eyes=eyes
+    )
+    frame = RigFrame(index=2, time=0.0, values=values[2], head=head[2], eyes=eyes[2])
+    np.testing.assert_allclose(played(data, 2), pose(rig, frame), rtol=0, atol=3e-6)
+
+
+def test_a_jaw_bone_turns_where_no_target_opens_the_jaw(tmp_path: Path) -> None:
+    corners = np.array([[-0.1, 0, 0], [0.1, 0, 0], [0, 0.2, 0], [0, 0, 0.2]], np.float32)
+    faces = np.array([0, 2, 1, 0, 1, 3, 0, 3, 2, 1, 2, 3], np.uint16)
+    lifted = np.float32([[0, 0, 0]] * 3 + [[0, 0.01, 0]])  # the tip in front
+    quarter = [0.0, np.sin(np.pi / 4), 0.0, np.cos(np.pi / 4)]  # the bone's axes lie askew
+    back = [0.0, -np.sin(np.pi / 4), 0.0, np.cos(np.pi / 4)]
+    nodes = [
+        {"name": "Head", "children": [1, 2]},
+        {"name": "face", "mesh": 0},
+        {"name": "Jaw", "translation": [0, 0.05, 0], "rotation": quarter, "children": [3]},
+        {"name": "chin", "mesh": 1, "rotation": back},
+    ]
+    content = {"asset": {"version": "2.0"}, "scenes": [{"nodes": [0]}], "nodes": nodes}
+    builder = GlbBuilder(content)
+    for moves in (True, False):
+        primitive = {
+            "attributes": {"POSITION": builder.accessor(corners, bounds=True)},
+            "indices": builder.accessor(faces),
+        }
+        if moves:
+            primitive["targets"] = [{"POSITION": builder.accessor(lifted, bounds=True)}]
+        builder.append("meshes", {"primitives": [primitive]})
+    builder.content["meshes"][0]["extras"] = {"targetNames": ["browInnerUp"]}
+    source = builder.to_bytes()
+    (tmp_path / "jaw.glb").write_bytes(source)
+    rig = load_rig(tmp_path / "jaw.glb")
+    assert rig.names == ("browInnerUp", "jawOpen") and rig.mesh is not None
+    still = np.zeros((2, 3), np.float32)
+    values = np.array([[0.0, 0.0], [0.3, 0.5]], np.float32)
+    data = add_animation(
+        source, rig, times=np.array([0.0, 1.0]), values=values, head=still, eyes=np.zeros((2, 2, 3))
+    )
+    shown = played(data, 1)
+    angle = np.radians(10)
+    chin = np.float32([0, 0.05 - 0.2 * np.sin(angle), 0.2 * np.cos(angle)])
+    np.testing.assert_allclose(shown[7], chin, atol=1e-6)
+    np.testing.assert_allclose(shown[:4], corners + 0.3 * lifted, atol=1e-6)
