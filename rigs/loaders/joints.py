@@ -124,7 +124,7 @@ def neck_point(vertices: FloatArray, motion: FloatArray) -> FloatArray:
     middle = (low + high) / 2
     if motion.any():
         face_y = float((vertices[:, 1] * motion).sum() / motion.sum())
-        y = max(float(low[1]), face_y - 0.35 * min(float(np.ptp(vertices[:, 1])), 0.3))
+        y = max(float(low[1]), face_y - 0.25 * min(float(np.ptp(vertices[:, 1])), 0.3))
     else:
         y = float(low[1] + 0.2 * (high[1] - low[1]))
     return np.array([middle[0], y, middle[2]], np.float32)
