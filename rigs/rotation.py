@@ -33,9 +33,3 @@ def angles_from_matrix(matrix: NDArray[Any]) -> NDArray[np.float64]:
     m = np.asarray(matrix, np.float64)
     angles = Rotation.from_matrix(m.reshape(-1, 3, 3)).as_euler("YXZ")
     return np.asarray((angles * np.array([-1.0, 1.0, 1.0])).reshape(*m.shape[:-2], 3))
-
-
-def quaternion_from_angles(angles: NDArray[Any]) -> NDArray[np.float64]:
-    """(..., 3) yaw, pitch, roll to (..., 4) unit quaternions x, y, z, w (glTF's order)."""
-    m = matrix_from_angles(angles)
-    return np.asarray(Rotation.from_matrix(m.reshape(-1, 3, 3)).as_quat().reshape(*m.shape[:-2], 4))
