@@ -61,9 +61,9 @@ def _reach(columns: Values, wanted: Values) -> float | None:
     if not count:
         return None
     energy = np.einsum("kf,kf->k", columns, columns)
-    gram = columns @ columns.T + 1e-3 * float(energy.mean()) * np.eye(count)
+    gram = columns @ columns.T + 1e-4 * float(energy.mean()) * np.eye(count)
     # No upper bound: how much would be needed? A price keeps it to few controls.
-    cost = 0.02 * energy + 0.02 * float(energy.mean())
+    cost = 0.005 * energy + 0.005 * float(energy.mean())
     x = solve_bounded(gram, columns @ wanted - cost, np.zeros(count), np.full(count, 1e3))
     left = wanted - x @ columns
     if left @ left > (1.0 - EXPLAINED) * (wanted @ wanted):

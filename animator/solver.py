@@ -33,7 +33,7 @@ Values = NDArray[np.float64]
 SPARSITY = 0.01
 """Absolute value, relative to the root of a control's own and the mean motion energy: two controls
 cost more than the one that does the same."""
-RIDGE = 1e-3
+RIDGE = 3e-4
 """Squared value, relative to the mean energy: keeps the minimum unique."""
 NAMED_ONE, NAMED_SEVERAL = 1.0, 0.3
 """Pull toward what a name says, relative to the energy: names of one shape, of several."""
@@ -126,7 +126,9 @@ class _Anchored:
         expressed = expressed * reach_scales(columns, expressed)[:, None]
         self._linear = columns @ expressed.T
         self._cost = SPARSITY * np.sqrt(energy * typical)
-        self._regain = 1.0 / np.maximum(1.0 - self._cost / energy, 0.5)
+        # What a lone control at full value loses to cost and ridge, it gets back.
+        kept = (energy - self._cost) / (energy + RIDGE * typical)
+        self._regain = 1.0 / np.maximum(kept, 0.5)
         self._lower = np.zeros(len(self._controls))
         self._upper = np.where(self._signs > 0, 1.0, -lowest[self._controls])
         self._closing = reference.closing
