@@ -32,20 +32,21 @@ def ears() -> Piece:
     deep = PchipInterpolator([0, 0.3, 0.7, 1], [20, 17, 9, 0.8])(share) / 1000
     angle = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
-    hollow = np.where(s < 0, -s * (0.20 - 0.85 * s**2) * -1.0, s)
+    # The front of an ear is a shallow bowl between raised rims.
+    depth = np.where(s < 0, s * (0.20 - 0.85 * s**2), s)
     turn = 0.42
     side = np.array([np.cos(turn), 0.0, -np.sin(turn)])
     front = np.array([np.sin(turn), 0.0, np.cos(turn)])
     rings = (
         path[:, None]
         + (wide[:, None] * c)[..., None] * side
-        - (deep[:, None] * np.where(s < 0, hollow, s))[..., None] * front
+        - (deep[:, None] * depth)[..., None] * front
     )
     piece = stack(rings, "fur")
     triangles = piece.triangles["fur"]
     row, column = np.minimum(triangles, rows * around - 1) // around, triangles % around
     tip = row.max(axis=1) > 0.72 * rows
-    is_front = (np.sin((column.mean(axis=1) + 0.0) / around * 2 * np.pi) < -0.45) & (
+    is_front = (np.sin(column.mean(axis=1) / around * 2 * np.pi) < -0.45) & (
         np.ptp(column, axis=1) < 3
     )
     inner = is_front & (row.max(axis=1) < 0.86 * rows)
@@ -80,8 +81,7 @@ def tufts() -> list[Piece]:
         piece = _tuft(
             [a, middle, b], side, [wide, wide * 0.95, wide * 0.55, 0.6], [15, 12, 7, 0.6], "cream"
         )
-        share = np.linalg.norm(piece.vertices - a, axis=1) / np.linalg.norm(b - a)
-        out.append(mirrored(marked(piece, ruff=1.0 + 0.0 * share)))
+        out.append(mirrored(marked(piece, ruff=1.0)))
     crown = [
         ((0, 74, 6), (6, 104, 14), 11.0),
         ((9, 72, 2), (24, 96, 6), 9.0),

@@ -119,7 +119,6 @@ def lids(eye: Eye, field: Field, around: int = 36, line: str = "lash") -> Openin
             "lid_open": ones * opened,
             "lid_shut": ones * shut,
             "lid_turn": ones * turn,
-            "lid_ring": np.arange(1, n + 1)[:, None] * np.ones(around),
         },
     )
 
