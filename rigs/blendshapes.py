@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from .rotation import matrix_from_angles
 from .spec import FloatArray, Mesh, Rig, RigFrame
+from .vrm_expressions import resolve_expressions
 
 
 def blend(neutral: FloatArray, deltas: FloatArray, weights: NDArray[np.floating]) -> FloatArray:
@@ -41,6 +42,8 @@ def unit_weights(rig: Rig, values: NDArray[np.floating]) -> FloatArray:
 def pose(rig: Rig, frame: RigFrame, *, turn_head: bool = True) -> FloatArray:
     """Vertices of a rig performing one frame: controls, then eyes about their centres, then head.
 
+    A VRM's expressions show as an engine would show them, binary and override flags applied.
+
     Args:
         rig: with a mesh.
         frame: of this rig.
@@ -55,7 +58,8 @@ def pose(rig: Rig, frame: RigFrame, *, turn_head: bool = True) -> FloatArray:
     if rig.mesh is None:
         raise ValueError(f"rig {rig.name} has no mesh to pose")
     mesh = rig.mesh
-    posed = blend(mesh.vertices, mesh.deltas, unit_weights(rig, frame.values))
+    values = resolve_expressions(rig, frame.values)
+    posed = blend(mesh.vertices, mesh.deltas, unit_weights(rig, values))
     posed = _turn(mesh, posed, "left_eye", frame.eyes[0])
     posed = _turn(mesh, posed, "right_eye", frame.eyes[1])
     return _turn(mesh, posed, "head", frame.head) if turn_head else posed

@@ -164,10 +164,12 @@ def test_takes_reach_the_disk_about_once_a_second(
     monkeypatch.setattr(os, "fdatasync", lambda file: (synced.append(file), really(file)))
     monkeypatch.setattr(partfile, "SYNC_EVERY", 0.1)
     sink = open_take(tmp_path / "t.csv", odd_rig, rate=60)
+    started = time.monotonic()
     for frame in perform(odd_rig, 40):
         sink.send(frame)
         time.sleep(0.0125)
     sink.close()
+    elapsed = time.monotonic() - started
     assert 2 <= len(synced) <= elapsed / 0.1 + 1
 
 
