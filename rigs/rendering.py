@@ -114,6 +114,10 @@ def _canvas(mesh: Mesh, camera: Camera, background: tuple[float, float, float]) 
     if sys.platform.startswith("linux"):
         os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
     try:
+        import pyglet
+
+        # pyrender's window, which we never open, would otherwise ask for an X display's libraries.
+        pyglet.options["headless"] = True
         from .opengl import Canvas
 
         return Canvas(mesh, camera, background)
