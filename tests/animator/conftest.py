@@ -1,13 +1,19 @@
 """A face of nothing but anchor points, so that solver tests need no mesh file."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from freeavatar.animator.anchor_table import ANCHOR_INDEX, ANCHOR_NAMES, ANCHORS, SLITS
+from freeavatar.animator.anchors import find_anchors
 from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.mediapipe_reader import landmark_finder
+from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.spec import Anchors, Control, Mesh, Part, Rig
 
 Values = NDArray[np.float64]
@@ -107,3 +113,16 @@ def point_face() -> PointFace:
 def arkit_controls() -> tuple[Control, ...]:
     """The 52 controls by their names."""
     return tuple(Control(name=n, hub={n: 1.0}, convention="arkit") for n in BLENDSHAPES)
+
+
+@pytest.fixture(scope="session")
+def anchored(shared: Path) -> Callable[[str], Rig]:
+    """Loads a shared rig and finds its anchors, once per session."""
+    landmarks_of = landmark_finder(shared / "mediapipe" / "face_landmarker.task")
+
+    @cache
+    def find(name: str) -> Rig:
+        rig = load_rig(shared / "rigs" / name)
+        return replace(rig, anchors=find_anchors(rig, landmarks_of))
+
+    return find
