@@ -183,7 +183,7 @@ def teeth(upper: bool) -> Piece:
     """A row of teeth along an arch, one rounded band."""
     turn = np.linspace(-1.35, 1.35, 33)
     wide, deep = (0.0305, 0.0125) if upper else (0.0275, 0.0125)
-    front = float(frontal(np.zeros(1), MOUTH[1:2])[0, 2]) - (0.0095 if upper else 0.0135)
+    front = float(frontal(np.zeros(1), MOUTH[1:2])[0, 2]) - (0.0072 if upper else 0.0112)
     path = np.column_stack([wide * np.sin(turn), np.zeros(33), front - deep * (1.0 - np.cos(turn))])
     path[:, 1] = MOUTH[1] + (0.0030 if upper else -0.0085)
     up = np.array([0.0, 1.0, 0.0])
