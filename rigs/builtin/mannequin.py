@@ -37,7 +37,6 @@ class Piece:
     ring: Array
     upper: Array
     uv: Array
-    materials: tuple[tuple[str, IntArray], ...] = ()
 
 
 def build() -> Rig:

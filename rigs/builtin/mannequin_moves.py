@@ -54,9 +54,10 @@ PAIRED: Mapping[str, Moves] = {
         "lower side border": (0.2, 2, -0.8), "chin": (0, 1.4, 0.6), "fold": (0.6, 0.2, 0.6),
     },
     "mouthLowerDown": {
-        "lower seam": (0, -6.4, -0.6), "lower side": (2, -7.6, -0.6), "lower lip": (0, -6.6, 0.2),
-        "lower border": (0, -5.6, 0.8), "lower side border": (1.6, -5.6, 0.6),
-        "chin": (0, -1.6, 0.4), "chin side": (1.6, -2.6, 0.2), "corner": (1, -1.2, -0.6),
+        "lower seam": (0, -7.6, -0.6), "lower side": (2.4, -8.8, -0.8),
+        "lower lip": (0, -7.6, 0.4), "lower border": (0, -6.4, 1),
+        "lower side border": (2.2, -7, 0.8),
+        "chin": (0, -1.6, 0.4), "chin side": (1.8, -3, 0.2), "corner": (1.4, -1.6, -0.8),
         "upper seam": (0, 0, 0), "upper side": (0, 0, 0),
     },
     "mouthUpperUp": {

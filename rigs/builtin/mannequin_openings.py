@@ -187,7 +187,9 @@ def _mouth_inside(t: float, s: Array, upper: Array, line: Array) -> Array:
     steps = np.array([1.0, 1.08, 1.2, 1.4, 1.8, 2.3, 2.8])
     back = np.interp(t, steps, [0.0, 1.6, 3.4, 5.0, 6.0, 6.0, 6.0])
     rise = np.interp(t, steps, [0.0, 0.0, 0.5, 3.5, 11.0, 13.0, 13.0])
-    inward = np.stack([-0.55 * line[:, 0], np.zeros(len(s)), 50.0 - line[:, 2]], -1)
+    # At the corners the lining runs back outside the teeth, elsewhere toward them.
+    aside = -0.55 + 0.8 * np.abs(s) ** 4
+    inward = np.stack([aside * line[:, 0], np.zeros(len(s)), 50.0 - line[:, 2]], -1)
     inward /= np.linalg.norm(inward, axis=1, keepdims=True)
     deeper = back * (1.0 + 1.4 * np.abs(s) ** 4)
     lips = line + deeper[:, None] * inward

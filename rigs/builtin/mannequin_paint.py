@@ -1,4 +1,4 @@
-"""Textures of the mannequin, painted by code: skin with lips, brows and hair; eyes; lashes."""
+"""Textures of the mannequin, painted by code: skin with lips, brows and hair; eyes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,9 +125,9 @@ def _hair(colour: Array, p: Array, ear: Array) -> Array:
     grain = gaussian_filter(make.standard_normal((SIZE, SIZE)), (5.0, 0.8), mode="wrap")
     grain = (grain / grain.std()).reshape(-1)
     soft = gaussian_filter(make.standard_normal((SIZE, SIZE)), (14.0, 5.0), mode="wrap")
-    shade = np.clip(1.0 + 0.16 * grain + 0.14 * (soft / soft.std()).reshape(-1), 0.5, 1.7)
+    shade = np.clip(1.0 + 0.16 * grain + 0.07 * (soft / soft.std()).reshape(-1), 0.5, 1.7)
     mask = hair_mask(p)
-    edge = np.clip(mask * 1.5 - 0.32 + 0.13 * grain, 0.0, 1.0) * (mask > 0.03) * (ear < 0.5)
+    edge = np.clip(mask * 2.4 - 0.6 + 0.2 * grain, 0.0, 1.0) * (mask > 0.03) * (ear < 0.5)
     colour = _mix(colour, (196.0, 118.0, 98.0), 0.38 * smoothstep(ear, 0.5, 0.9))
     colour = _mix(colour, (126.0, 66.0, 54.0), 0.75 * smoothstep(ear, 1.15, 2.0))
     return np.asarray(colour + edge[:, None] * (_HAIR * shade[:, None] - colour))
@@ -163,7 +163,7 @@ def _brows(colour: Array, known: Array) -> Array:
 
 def brow_height(t: Array) -> Array:
     """Height of the brow's middle line in millimetres, t from 0 inner to 1 outer end."""
-    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [16.8, 18.6, 20.0, 13.6])
+    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [14.8, 16.9, 18.6, 12.6])
 
 
 def eye_texture(size: int = 256) -> NDArray[np.uint8]:
@@ -181,7 +181,7 @@ def eye_texture(size: int = 256) -> NDArray[np.uint8]:
         np.cos(k * turn + make.uniform(0, 6.3)) * make.uniform(0.3, 1) for k in range(9, 60, 3)
     )
     fibre = 1.0 + 0.10 * np.asarray(rays) / 2.5
-    inner, outer = np.array([132.0, 98.0, 62.0]), np.array([72.0, 56.0, 44.0])
+    inner, outer = np.array([146.0, 108.0, 66.0]), np.array([72.0, 56.0, 44.0])
     iris = (inner + smoothstep(r, 0.45, 0.95)[..., None] * (outer - inner)) * fibre[..., None]
     iris = iris * (1.0 - 0.55 * smoothstep(r, 0.85, 1.0))[..., None]
     colour = iris + smoothstep(r, 0.96, 1.06)[..., None] * (sclera - iris)

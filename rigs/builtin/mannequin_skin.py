@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .mannequin_ears import ear_frame
 from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_ring, lip_ring, smoothstep
-from .mannequin_surface import Array, above_hairline, cast, hair_mask
+from .mannequin_scalp import ear_beds, hair_growth
+from .mannequin_surface import Array, cast
 
 IntArray = NDArray[np.int64]
 
@@ -153,8 +153,8 @@ def make_skin() -> Skin:
     skin.quads = np.concatenate(quads)
     skin = _without_unused(skin)
     _relax(skin)
-    _grow_hair(skin)
-    _bed_ears(skin)
+    skin.points += np.where(skin.where == 0, 1.0, 0.0)[:, None] * hair_growth(skin.points)
+    skin.points += ear_beds(skin.points)
     return skin
 
 
@@ -240,6 +240,10 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
         new = _append(skin, points, angles, -1.0, 0, np.zeros(len(top)))
         quads.append(np.stack([new, np.roll(new, -1), np.roll(previous, -1), previous], -1))
         previous = new
+    middle = skin.points[previous].mean(0, keepdims=True) * [0.0, 1.0, 1.0]
+    below = np.array([[0.0, ROWS[0] - 0.055 * (NECK_ROWS + 1)]])
+    centre = np.full(len(top), _append(skin, middle, below, -1.0, 0, np.zeros(1))[0])
+    quads.append(np.stack([np.roll(previous, -1), previous, centre, centre], -1))
     return np.concatenate(quads)
 
 
@@ -261,28 +265,6 @@ def _relax(skin: Skin, passes: int = 3) -> None:
         total = np.zeros_like(skin.points)
         np.add.at(total, start, skin.points[end])
         skin.points += 0.6 * share[:, None] * (total / np.maximum(count, 1) - skin.points)
-
-
-def _grow_hair(skin: Skin) -> None:
-    """Raise the scalp where it carries hair, in place."""
-    p = skin.points
-    top = smoothstep(p[:, 1], 10.0, 95.0)
-    thickness = hair_mask(p) * (1.6 + smoothstep(above_hairline(p), 0.0, 45.0) * (1.5 + 5.5 * top))
-    centre = np.array([0.0, 20.0, 0.0])
-    outward = p - centre
-    outward[:, 1] = np.maximum(outward[:, 1], 0.0)
-    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-    skin.points = p + np.where(skin.where == 0, thickness, 0.0)[:, None] * outward
-
-
-def _bed_ears(skin: Skin) -> None:
-    """Sink the side of the head under the ears, in place, so that it shows in no hollow."""
-    origin, axes = ear_frame()
-    local = (skin.points * np.sign(skin.points[:, :1] + 1e-9) * [1, 0, 0]
-             + skin.points * [0, 1, 1] - origin) @ axes.T  # fmt: skip
-    oval = np.hypot((local[:, 0] + 3.0) / 16.5, (local[:, 1] - 1.0) / 27.0)
-    sink = 9.0 * (1.0 - smoothstep(oval, 0.75, 1.0)) * (np.abs(local[:, 2]) < 30.0)
-    skin.points[:, 0] -= np.sign(skin.points[:, 0]) * sink
 
 
 def _without_unused(skin: Skin) -> Skin:

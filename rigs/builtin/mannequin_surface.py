@@ -76,7 +76,7 @@ _CORE: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((0, -28, 36), (58, 62, 56)), 40.0),  # face
     (Ball((0, -66, 67), (33, 36, 36)), 30.0),  # muzzle
     (Ball((0, -102, 85), (14, 13, 15)), 28.0),  # chin
-    (Bone((0, -40, -14), (0, -215, -44), (49, 54)), 24.0),  # neck
+    (Bone((0, -40, -14), (0, -215, -44), (46.5, 51)), 24.0),  # neck
     (Ball((0, -256, -46), (140, 80, 60)), 60.0),  # shoulders
 )
 _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
@@ -87,6 +87,8 @@ _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((26, -30, 72), (17, 20, 15)), 30.0),  # beside the nose
     (Bone((8, 18, 85), (40, 22, 71), (10, 8)), 24.0),  # brow ridge
     (Ball((27, -54, 68), (16, 20, 18)), 26.0),  # beside the mouth
+    (Ball((27, -80, 66), (13, 13, 16)), 26.0),  # beside the chin
+    (Bone((50, -52, -14), (11, -196, 6), (8, 5.5)), 18.0),  # muscle of the neck
 )
 _NOSE: tuple[tuple[Ball | Bone, float], ...] = (
     (Bone((0, 8, 86), (0, -29, 105.5), (7.4, 7.6)), 20.0),  # bridge
@@ -143,21 +145,21 @@ def nostril_mask(points: Array) -> Array:
 
 _HAIRLINE = np.array(
     [(-120, -66), (-70, -62), (-45, -50), (-26, -30), (-14, -10), (-4, -22), (6, -24), (14, -8),
-     (24, 20), (38, 33), (54, 40), (66, 52), (76, 63), (88, 69), (130, 70)],
+     (24, 20), (38, 34), (54, 44), (66, 56), (76, 67), (86, 72), (130, 74)],
     float,
 )  # fmt: skip
 
 
 def hair_mask(points: Array) -> Array:
     """(...) 1 where the scalp carries hair, 0 on the face, smooth between, for (..., 3) points."""
-    t = np.clip((above_hairline(points) + 3.0) / 8.0, 0.0, 1.0)
+    t = np.clip((above_hairline(points) + 4.0) / 11.0, 0.0, 1.0)
     return np.asarray(t * t * (3.0 - 2.0 * t))
 
 
 def above_hairline(points: Array) -> Array:
     """(...) millimetres by which (..., 3) points lie above the hairline."""
     line = np.interp(points[..., 2], _HAIRLINE[:, 0], _HAIRLINE[:, 1])
-    recess = 6.0 * np.exp(-(((np.abs(points[..., 0]) - 34.0) / 13.0) ** 2)) * (points[..., 2] > 40)
+    recess = 8.0 * np.exp(-(((np.abs(points[..., 0]) - 36.0) / 14.0) ** 2)) * (points[..., 2] > 40)
     return np.asarray(points[..., 1] - line - recess)
 
 
