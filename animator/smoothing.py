@@ -99,6 +99,11 @@ def _share(cutoff: Values, step: float) -> Values:
     return np.asarray(turn / (1.0 + turn))
 
 
+def _lightness(strength: float) -> float:
+    """Factor of how readily motion raises the cutoff: 2 at strength 0, 1 at 0.5, 0.5 at 1."""
+    return float(4.0 ** (0.5 - strength))
+
+
 def value_filter(quick: NDArray[np.bool_], strength: float) -> OneEuro:
     """Filter of control values, as fractions of their range.
 
@@ -109,7 +114,7 @@ def value_filter(quick: NDArray[np.bool_], strength: float) -> OneEuro:
     """
     return OneEuro(
         still=still_cutoff(strength),
-        follow=np.where(quick, 8.0, 2.0),
+        follow=np.where(quick, 8.0, 2.0) * _lightness(strength),
         speed_cutoff=np.where(quick, 5.0, 2.0),
     )
 
@@ -118,7 +123,7 @@ def angle_filter(channels: int, strength: float) -> OneEuro:
     """Filter of rotation angles in radians, across ±π without a jump."""
     return OneEuro(
         still=still_cutoff(strength),
-        follow=np.full(channels, 4.0),
+        follow=np.full(channels, 4.0) * _lightness(strength),
         speed_cutoff=np.full(channels, 2.0),
         wrap=2.0 * np.pi,
     )

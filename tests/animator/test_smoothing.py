@@ -64,6 +64,20 @@ def test_a_blink_still_closes(rate: int) -> None:
     assert late < 0.07
 
 
+def test_more_strength_smooths_and_lags_more() -> None:
+    make = np.random.default_rng(2)
+    noisy = 0.3 + 0.02 * make.standard_normal(200)
+    left, late = [], []
+    for strength in (0.1, 0.5, 1.0):
+        filtered = value_filter(np.array([False]), strength)
+        smooth = [filtered.filter(np.array([x]), i / 30)[0] for i, x in enumerate(noisy)]
+        left.append(np.std(smooth[30:]))
+        ramp = value_filter(np.array([False]), strength)
+        late.append([ramp.filter(np.array([i / 30]), i / 30)[0] for i in range(31)][-1])
+    assert left[0] > 1.3 * left[1] > 1.3**2 * left[2]
+    assert 1.0 > late[0] > late[1] > late[2] > 0.7
+
+
 def test_varying_steps_are_taken_into_account() -> None:
     """Two small steps at a constant input lead as far as the filter's own clock says."""
     coarse, fine = plain(1.0), plain(1.0)
