@@ -9,9 +9,10 @@ TOML or JSON, one table per control; every key is optional::
     maximum = 0.8
 """
 
+import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,19 +57,33 @@ def read_gains(path: Path) -> Mapping[str, Mapping[str, float]]:
     return {name: _table(path, name, table) for name, table in tables.items()}
 
 
-def gains_for(rig: Rig, tables: Mapping[str, Mapping[str, float]], path: Path) -> Gains:
-    """Tie the tables of a gain file to a rig's controls.
+def check_gains(rigs: Sequence[Rig], tables: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """Refuse tables that name no control of any rig: a misspelt name would do nothing.
 
-    Tables that name no control of the rig are left out, since one file may serve several rigs; a
-    file of which *no* table fits is a mistake.
+    Args:
+        rigs: all that the file is for; one file may serve several.
+        tables: from `read_gains`.
+        path: of the file, for the message.
 
     Raises:
-        RigError: no table names a control of the rig, or limits are crossed.
+        RigError: names the first such table and the nearest control.
+    """
+    known = {name for rig in rigs for name in rig.names}
+    for name in tables:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            driven = ", ".join(rig.name for rig in rigs)
+            raise RigError(f"gain file {path}: [{name}] is no control of {driven}{hint}")
+
+
+def gains_for(rig: Rig, tables: Mapping[str, Mapping[str, float]], path: Path) -> Gains:
+    """Tie the tables of a gain file to a rig's controls; tables of other rigs are left out.
+
+    Raises:
+        RigError: the limits of a control are crossed.
     """
     fitting = {name: table for name, table in tables.items() if name in rig.index}
-    if tables and not fitting:
-        few = ", ".join(list(tables)[:3])
-        raise RigError(f"gain file {path}: rig {rig.name} has no control named {few}")
     columns = {key: np.zeros(len(rig.controls)) for key in KEYS}
     for k, control in enumerate(rig.controls):
         table = fitting.get(control.name, {})

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freeavatar.animator.gains import gains_for, read_gains
+from freeavatar.animator.gains import check_gains, gains_for, read_gains
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Control, Rig
 
@@ -50,7 +50,6 @@ def test_tables_of_another_rig_are_left_alone(tmp_path: Path) -> None:
         ("[jaw]\ngain = nan\n", r"\[jaw\] gain must be a finite number"),
         ("jaw = 2\n", r"\[jaw\] must be a table"),
         ("[jaw\n", "cannot be read"),
-        ("[tail]\ngain = 2\n", "rig small has no control named tail"),
         ("[jaw]\nminimum = 0.6\nmaximum = 0.4\n", "leaves no value"),
     ],
 )
@@ -69,3 +68,15 @@ def test_a_list_is_no_gain_file(tmp_path: Path) -> None:
     path.write_text("[1, 2]")
     with pytest.raises(RigError, match="expected one table per control"):
         read_gains(path)
+
+
+def test_a_name_that_no_rig_knows_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    other = Rig(name="other", controls=(Control(name="tail"),))
+    path = tmp_path / "gains.toml"
+    path.write_text("[jaw]\ngain = 2\n[tail]\ngain = 2\n")
+    check_gains([RIG, other], read_gains(path), path)
+    with pytest.raises(RigError, match=r"gains\.toml: \[tail\] is no control of small$"):
+        check_gains([RIG], read_gains(path), path)
+    path.write_text("[jaww]\ngain = 2\n")
+    with pytest.raises(RigError, match=r"\[jaww\].*did you mean jaw\?"):
+        check_gains([RIG], read_gains(path), path)
