@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.rigs.blendshapes import blend, unit_weights
+from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Rig
 
 from .anchor_table import ANCHOR_NAMES, ANCHORS
@@ -53,10 +54,13 @@ def round_trip(
 
     Raises:
         ValueError: the rig has no mesh.
+        RigError: no control moves anything.
     """
     mesh = mesh_of(rig)
     inverse = ControlInverse(rig, anchors_only=anchors_only)
     alive = np.array([n not in inverse.dead for n in rig.names], bool)
+    if not alive.any():
+        raise RigError(f"rig {rig.name}: no control moves the mesh, there is nothing to measure")
     low = np.array([c.minimum for c in rig.controls])
     span = np.array([c.maximum for c in rig.controls]) - low
     make = np.random.default_rng(seed)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from freeavatar.animator.anchor_table import ANCHORS
 from freeavatar.animator.comparison import carry, round_trip
 from freeavatar.animator.inverse import ControlInverse
 from freeavatar.animator.performer import expressions_from_take
 from freeavatar.animator.reference import reference_of
 from freeavatar.bridge.takes.opening import read_take
 from freeavatar.rigs.blendshapes import blend
+from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.spec import Control, Rig
 
@@ -40,6 +42,12 @@ def test_ranges_other_than_one_are_recovered(point_face: PointFace, arkit_points
     ]
     rig = point_face(controls, arkit_points[[17, 23]])
     assert round_trip(rig, samples=30).error < 1e-3
+
+
+def test_a_rig_that_stands_still_is_refused(point_face: PointFace) -> None:
+    rig = point_face([Control(name="a")], np.zeros((1, len(ANCHORS), 3)))
+    with pytest.raises(RigError, match="no control moves the mesh"):
+        round_trip(rig)
 
 
 def test_a_solver_that_misses_shows_in_the_figure(
