@@ -250,7 +250,7 @@ def _keep_source(rig: Rig, path: Path, where: Path) -> None:
         if hashlib.sha256(copy.read_bytes()).hexdigest() != rig.source_sha256:
             raise RigError(f"{path} changed while it was being read: register it again")
     elif rig.mesh is not None:
-        from .gltf_writer import write_glb
+        from .gltf.writer import write_glb
 
         write_glb(rig, where / "source.glb")
 

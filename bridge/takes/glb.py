@@ -111,7 +111,7 @@ def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
     Raises:
         BridgeError: the rig cannot be written as GLB, or the disk is full.
     """
-    from freeavatar.rigs.gltf_animation import add_animation
+    from freeavatar.rigs.gltf.animation import add_animation
 
     frames = FrameArrays.of(take.frames)
     try:
@@ -131,7 +131,7 @@ def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
 
 def _source(rig: Rig) -> bytes:
     """The GLB the rig was registered from, else its mesh as we write it."""
-    from freeavatar.rigs.gltf_writer import glb_bytes
+    from freeavatar.rigs.gltf.writer import glb_bytes
     from freeavatar.rigs.registry import source_path
 
     original = source_path(rig.name)

@@ -43,7 +43,7 @@ class Format:
 
 
 def _read_glb(path: Path) -> Take:
-    from freeavatar.rigs.gltf_animation import read_animation
+    from freeavatar.rigs.gltf.animation import read_animation
 
     try:
         take = read_animation(path)

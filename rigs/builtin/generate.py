@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
-from freeavatar.rigs.gltf_writer import write_glb
+from freeavatar.rigs.gltf.writer import write_glb
 from freeavatar.rigs.spec import Rig
 
 BUILDERS: Mapping[str, str] = MappingProxyType(

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_accessors import read_floats, read_integers
-from freeavatar.rigs.gltf_document import Document
-from freeavatar.rigs.gltf_fields import Fields
-from freeavatar.rigs.gltf_materials import Materials
-from freeavatar.rigs.gltf_scene import NodeTree
+from freeavatar.rigs.gltf.accessors import read_floats, read_integers
+from freeavatar.rigs.gltf.document import Document
+from freeavatar.rigs.gltf.fields import Fields
+from freeavatar.rigs.gltf.materials import Materials
+from freeavatar.rigs.gltf.scene import NodeTree
 from freeavatar.rigs.spec import FloatArray, IntArray, Part
 
 from .morph_targets import morph_target_names

@@ -10,10 +10,10 @@ import numpy as np
 
 from freeavatar.rigs.conventions import describe_controls
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_document import Document, parse_document, read_bytes
-from freeavatar.rigs.gltf_fields import Fields
-from freeavatar.rigs.gltf_scene import NodeTree, read_nodes
-from freeavatar.rigs.gltf_writer import GENERATOR
+from freeavatar.rigs.gltf.document import Document, parse_document, read_bytes
+from freeavatar.rigs.gltf.fields import Fields
+from freeavatar.rigs.gltf.scene import NodeTree, read_nodes
+from freeavatar.rigs.gltf.writer import GENERATOR
 from freeavatar.rigs.spec import Control, Mesh, Rig
 
 from .assembly import Assembly, assemble

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.rigs.gltf_scene import NodeTree
+from freeavatar.rigs.gltf.scene import NodeTree
 from freeavatar.rigs.rotation import matrix_from_angles
 from freeavatar.rigs.spec import FloatArray, Joint, JointRole
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import cast
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_fields import plain
+from freeavatar.rigs.gltf.fields import plain
 from freeavatar.rigs.spec import Rig
 
 # Import paths, so that naming the formats loads none of their readers.

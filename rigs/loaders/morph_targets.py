@@ -1,8 +1,8 @@
 """Which control each morph target of a glTF file is."""
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_document import Document
-from freeavatar.rigs.gltf_fields import Fields, plain
+from freeavatar.rigs.gltf.document import Document
+from freeavatar.rigs.gltf.fields import Fields, plain
 
 
 def morph_target_names(document: Document) -> dict[int, tuple[str, ...]]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from freeavatar.rigs.conventions import describe_controls
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_document import Document, read_bytes
-from freeavatar.rigs.gltf_fields import plain
-from freeavatar.rigs.gltf_materials import Picture, decode_picture
+from freeavatar.rigs.gltf.document import Document, read_bytes
+from freeavatar.rigs.gltf.fields import plain
+from freeavatar.rigs.gltf.materials import Picture, decode_picture
 from freeavatar.rigs.spec import FloatArray, IntArray, Mesh, Part, Rig
 
 from .assembly import MAX_DELTA_BYTES, MAX_VERTICES, Assembly

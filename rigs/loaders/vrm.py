@@ -16,8 +16,8 @@ import numpy as np
 
 from freeavatar.rigs.conventions import describe_controls
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_document import Document, parse_document, read_bytes
-from freeavatar.rigs.gltf_fields import Fields, plain
+from freeavatar.rigs.gltf.document import Document, parse_document, read_bytes
+from freeavatar.rigs.gltf.fields import Fields, plain
 from freeavatar.rigs.spec import FloatArray, Rig
 
 from .gltf import Hints, build_mesh, understand

@@ -8,12 +8,12 @@ import pytest
 
 from freeavatar.rigs.blendshapes import pose
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.glb_builder import GlbBuilder
-from freeavatar.rigs.gltf_animation import add_animation, read_animation
-from freeavatar.rigs.gltf_animation_reader import _channels
-from freeavatar.rigs.gltf_document import parse_document
-from freeavatar.rigs.gltf_scene import read_nodes
-from freeavatar.rigs.gltf_writer import glb_bytes
+from freeavatar.rigs.gltf.animation import add_animation, read_animation
+from freeavatar.rigs.gltf.animation_reader import _channels
+from freeavatar.rigs.gltf.builder import GlbBuilder
+from freeavatar.rigs.gltf.document import parse_document
+from freeavatar.rigs.gltf.scene import read_nodes
+from freeavatar.rigs.gltf.writer import glb_bytes
 from freeavatar.rigs.loaders.assembly import assemble
 from freeavatar.rigs.loaders.gltf import own_hints, understand
 from freeavatar.rigs.loaders.load import load_rig

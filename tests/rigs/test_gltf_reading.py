@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from freeavatar.rigs.glb_builder import GlbBuilder
+from freeavatar.rigs.gltf.builder import GlbBuilder
 from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.spec import Mesh, Rig
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_writer import glb_bytes, write_glb
+from freeavatar.rigs.gltf.writer import glb_bytes, write_glb
 from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.normals import vertex_normals
 from freeavatar.rigs.spec import Control, Joint, Mesh, Part, Rig

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.glb_builder import ARRAY_BUFFER, GlbBuilder
+from freeavatar.rigs.gltf.builder import ARRAY_BUFFER, GlbBuilder
 from freeavatar.rigs.loaders.load import load_rig
 
 Content = dict[str, Any]

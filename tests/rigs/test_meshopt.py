@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from freeavatar.rigs.gltf.meshopt import decode_view
 from freeavatar.rigs.loaders.load import load_rig
-from freeavatar.rigs.meshopt import decode_view
 
 N = np.arange(40)
 WORDS = np.stack([N * N, N * 37 % 11 + 1000 * (N // 20), N * 7919 % 65536, N // 3], 1)

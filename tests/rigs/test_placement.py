@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from freeavatar.rigs.gltf_writer import GENERATOR, glb_bytes
+from freeavatar.rigs.gltf.writer import GENERATOR, glb_bytes
 from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.spec import Joint, Rig
 

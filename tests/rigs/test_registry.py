@@ -17,7 +17,7 @@ import pytest
 from freeavatar.rigs import registry
 from freeavatar.rigs.conventions import ARKIT
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_writer import write_glb
+from freeavatar.rigs.gltf.writer import write_glb
 from freeavatar.rigs.rig_arrays import read_anchors, read_arrays, write_anchors, write_arrays
 from freeavatar.rigs.rig_text import read_text, write_text
 from freeavatar.rigs.spec import Anchors, Control, Joint, Mesh, Part, Rig

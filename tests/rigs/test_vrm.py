@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.glb_builder import ARRAY_BUFFER, GlbBuilder
+from freeavatar.rigs.gltf.builder import ARRAY_BUFFER, GlbBuilder
 from freeavatar.rigs.loaders.load import load_rig
 from freeavatar.rigs.spec import Control, Rig
 from freeavatar.rigs.vrm_expressions import resolve_expressions

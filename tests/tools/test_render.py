@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.gltf_writer import write_glb
+from freeavatar.rigs.gltf.writer import write_glb
 from freeavatar.rigs.spec import Control, Mesh, Part, Rig, RigFrame, Take
 from freeavatar.tools import render, retarget
 
