@@ -57,7 +57,7 @@ def test_nameless_controls_are_found_by_what_they_do(
     scales = reach_of(rig, reference)
     expected = np.minimum((shapes * scales)[order], 1.0)
     # What sparsity costs controls that move little (a nose sneer).
-    np.testing.assert_allclose(values, expected, atol=0.05)
+    np.testing.assert_allclose(values, expected, atol=0.06)
     assert np.sum(values > 0.02) <= 7, "sparse in, sparse out"
 
 
