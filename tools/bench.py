@@ -5,15 +5,12 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from freeavatar.foundation.expression import Expression, Frame
-
-    from .performance import Result, Timings
+    from .performance import Result
 
 EPILOG = """\
 examples:
@@ -78,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
 
     from .drive import performer_options
+    from .inputs import open_input
     from .outlets import Outlets, plan_takes
     from .performance import Result, perform
 
@@ -100,35 +98,13 @@ def run(args: argparse.Namespace) -> int:
                 bar.update()
                 memory.tick(so_far)
 
-            moments = repeated(drive, result.timings, args.minutes)
-            perform(
-                moments, [Performer(r, options) for r in rigs], outlets, result=result, tick=tick
-            )
+            seconds = None if args.minutes is None else args.minutes * 60
+            with open_input(drive, result.timings, seconds=seconds) as opened:
+                performers = [Performer(rig, options) for rig in rigs]
+                perform(opened.moments, performers, outlets, result=result, tick=tick)
         outlets.close()
     report(args, [r.name for r in rigs], result, memory)
     return 0
-
-
-def repeated(
-    drive: argparse.Namespace, timings: "Timings", minutes: float | None
-) -> "Iterator[tuple[Frame | None, Expression]]":
-    """The input's moments, over and over on one clock until ``minutes`` of it have passed."""
-    from .inputs import open_input
-
-    offset, index = 0.0, 0
-    while True:
-        last = 0.0
-        with open_input(drive, timings) as opened:
-            for frame, expression in opened.moments:
-                last = expression.time
-                moved = replace(expression, time=expression.time + offset, index=index)
-                if minutes is not None and moved.time >= minutes * 60:
-                    return
-                index += 1
-                yield frame, moved
-            offset += last + 1.0 / opened.rate
-        if minutes is None or last == 0.0:
-            return
 
 
 def report(args: argparse.Namespace, rigs: list[str], result: "Result", memory: MemoryLog) -> None:

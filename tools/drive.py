@@ -138,6 +138,7 @@ def _measure_neutral(args: argparse.Namespace) -> Any:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb; 0 when every output was written, 1 otherwise, 130 after an interruption."""
+    from freeavatar.animator.gains import check_gains, read_gains
     from freeavatar.foundation.errors import SourceError
     from freeavatar.rigs import registry
 
@@ -149,6 +150,8 @@ def run(args: argparse.Namespace) -> int:
     names = dict.fromkeys(args.rig or ["arkit"])
     rigs = [registry.load(name, find_anchors=find_anchors) for name in names]
     takes = plan_takes(args.take, rigs)
+    if args.gain is not None:
+        check_gains(rigs, read_gains(args.gain), args.gain)
     performers = _performers(rigs, performer_options(args))
     result = Result()
     with open_input(args, result.timings) as opened:

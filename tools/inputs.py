@@ -2,15 +2,17 @@
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from freeavatar.foundation.expression import Expression, Frame, Reader
 
     from .performance import Timings
+
+    Moment = TypeVar("Moment", Frame, Expression)
 
 
 def is_take(text: str) -> bool:
@@ -44,14 +46,21 @@ class Input:
 
 
 @contextlib.contextmanager
-def open_input(args: argparse.Namespace, timings: "Timings") -> "Iterator[Input]":
+def open_input(
+    args: argparse.Namespace, timings: "Timings", *, seconds: float | None = None
+) -> "Iterator[Input]":
     """Open what INPUT names.
+
+    Args:
+        args: of the command line.
+        timings: takes the time of decoding and finding.
+        seconds: repeats the input, on one clock, until so much of it has passed.
 
     Raises:
         SourceError, ReaderError, BridgeError, RigError: it cannot be read.
     """
     if is_take(args.input):
-        yield _open_take(args)
+        yield _open_take(args, seconds)
         return
     from freeavatar.foundation.readers import open_reader
     from freeavatar.foundation.sources import open_source
@@ -69,12 +78,12 @@ def open_input(args: argparse.Namespace, timings: "Timings") -> "Iterator[Input]
             audio=source.audio,
             timecode=source.timecode,
             live=source.count is None,
-            moments=read_expressions(iter(source), reader, timings),
+            moments=read_expressions(repeated(source, source.rate, seconds), reader, timings),
             reader=reader,
         )
 
 
-def _open_take(args: argparse.Namespace) -> Input:
+def _open_take(args: argparse.Namespace, seconds: float | None) -> Input:
     from freeavatar.animator.performer import expressions_from_take
     from freeavatar.bridge.takes import read_take
 
@@ -88,5 +97,24 @@ def _open_take(args: argparse.Namespace) -> Input:
         audio=None,
         timecode=take.timecode,
         live=False,
-        moments=((None, replace(e, index=i)) for i, e in enumerate(chosen)),
+        moments=(
+            (None, replace(e, index=i)) for i, e in enumerate(repeated(chosen, take.rate, seconds))
+        ),
     )
+
+
+def repeated(moments: "Iterable[Moment]", rate: float, seconds: float | None) -> "Iterator[Moment]":
+    """Frames or expressions over and over on one clock, until ``seconds`` of it; None: once."""
+    if seconds is None:
+        yield from moments
+        return
+    offset, index = 0.0, 0
+    while offset < seconds:
+        last = 0.0
+        for moment in moments:
+            last = moment.time
+            if last + offset >= seconds:
+                return
+            yield replace(moment, time=last + offset, index=index)
+            index += 1
+        offset += last + 1.0 / rate

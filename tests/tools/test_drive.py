@@ -17,6 +17,7 @@ from freeavatar.bridge.takes import read_take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "tools" / "data" / "demo_take.csv"
+MISSPELT = Path(__file__).parent / "misspelt_gains.toml"
 COMMAND = (sys.executable, "-m", "freeavatar.tools")
 
 
@@ -148,6 +149,7 @@ def test_no_face_is_said_and_leaves_nothing(shared: Path, tmp_path: Path) -> Non
         (["drive", str(DEMO), "--take", "no/such/t.csv"], 1, "no such folder"),
         (["drive", str(DEMO), "--to", "smoke://signal"], 1, "osc"),
         (["drive", str(DEMO), "--gain", "absent.toml"], 1, "absent.toml"),
+        (["drive", str(DEMO), "--gain", str(MISSPELT)], 1, "did you mean jawOpen?"),
     ],
 )
 def test_failures_are_named_in_one_line(
