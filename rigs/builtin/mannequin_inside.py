@@ -8,7 +8,7 @@ from .mannequin_surface import EYE, EYE_RADIUS, Array
 IntArray = NDArray[np.int64]
 Piece = tuple[Array, IntArray]
 
-IRIS_ANGLE = 29.0
+IRIS_ANGLE = 29.5
 """Degrees from the optical axis to the edge of the iris."""
 EYE_TEXTURE_ANGLE = 105.0
 """Degrees from the optical axis to the edge of the eyeball's texture and mesh."""
@@ -144,26 +144,28 @@ def tongue() -> Piece:
     return points, grid_quads(15, 18, closed=True)
 
 
-def lashes(margin: Array, count: int = 34) -> Piece:
-    """Upper lashes of the left eye: curled tapering blades along the lid margin (N, 3)."""
+def lashes(margin: Array, count: int = 81) -> Piece:
+    """Upper lashes of the left eye: one curled band with a notched edge along the lid (N, 3)."""
     make = np.random.default_rng(9)
-    at = np.linspace(0.05, 0.97, count) * (len(margin) - 1)
-    roots = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], -1)
-    points, quads = [], []
-    for k, root in enumerate(roots):
-        u = k / (count - 1)
-        length = (2.2 + 2.9 * np.sin(np.pi * (0.1 + 0.72 * u)) ** 0.6) * make.uniform(0.85, 1.08)
-        fan = np.array([(u - 0.4) * 0.9 + make.normal(0, 0.06), 0.1, 1.0])
-        t = np.array([0.0, 0.4, 0.75, 1.0])[:, None]
-        middle = root + [0.0, -0.1, -0.4] + length * (fan * (t - 0.35 * t**2) + CURL * t**2)
-        wide = np.array([0.19, 0.15, 0.09, 0.02])[:, None] * [1.0, 0.0, -0.3]
-        points.append(np.stack([middle - wide, middle + wide], 1).reshape(-1, 3))
-        quads.append(grid_quads(4, 2, closed=False) + 8 * k)
-    return np.concatenate(points), np.concatenate(quads)
+    u = np.linspace(0.0, 1.0, count)
+    at = (0.02 + 0.965 * u) * (len(margin) - 1)
+    root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], -1)
+    length = 0.7 + 3.3 * np.sin(np.pi * (0.03 + 0.8 * u)) ** 0.9
+    tip = np.where(np.arange(count) % 2, 1.0, 0.42) * make.uniform(0.85, 1.05, count)
+    fan = np.stack([(u - 0.4) * 0.8, np.full(count, 0.05), np.ones(count)], -1)
+    rows = []
+    for t in (np.zeros(count), np.full(count, 0.3), tip):
+        bend = t[:, None] ** 2
+        rows.append(
+            root
+            + [0, -0.25, -0.4]
+            + length[:, None] * (fan * t[:, None] + (CURL - 0.3 * fan) * bend)
+        )
+    return np.concatenate(rows), grid_quads(3, count, closed=False)
 
 
-CURL = np.array([0.0, 0.72, 0.15])
-"""How far a lash of unit length bends upward and forward at its tip."""
+CURL = np.array([0.0, 0.5, 0.0])
+"""How far a lash of unit length bends upward at its tip."""
 
 
 def eye_corners() -> Piece:
@@ -179,6 +181,6 @@ def eye_corners() -> Piece:
     return np.concatenate(points), np.concatenate(quads)
 
 
-_EYE_CORNERS = (((-13.0, -1.3, 0.6), (4.2, 4.6, 4.5)), ((0.0, 0.0, -4.0), (14.4, 14.4, 14.4)),
-                ((12.0, 0.2, -1.6), (3.2, 4.2, 4.4)))  # fmt: skip
+_EYE_CORNERS = (((-13.6, -1.4, 0.4), (4.3, 4.6, 4.5)), ((0.0, 0.0, -4.0), (14.4, 14.4, 14.4)),
+                ((12.8, 0.2, -2.0), (3.2, 4.2, 4.4)))  # fmt: skip
 """Centres from the eye's and radii: inner corner, fold all round the eyeball, outer corner."""

@@ -191,7 +191,7 @@ def _turn_lid(
     inside = ring > 1.0
     toward = np.where(inside, distance + 0.5 * lift, np.maximum(ball, 1.0) + lift)
     blend = share * smoothstep(np.abs(amount), 0.0, 0.25) * (np.abs(sideways) < EYE_RADIUS)
-    grown = distance + np.where(inside | (distance > ball), blend, 0.0) * (toward - distance)
+    grown = distance + np.where(inside | (distance > ball - 0.01), blend, 0.0) * (toward - distance)
     new_angle = angle + amount
     return np.stack(
         [np.zeros_like(angle), grown * np.sin(new_angle) - height,

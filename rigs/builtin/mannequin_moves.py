@@ -85,10 +85,10 @@ PAIRED: Mapping[str, Moves] = {
     },
     "noseSneer": {
         "wing": (1.6, 4.8, -0.8), "nose side": (0, 3.2, 2.2), "nose tip": (0, 1.2, -0.2),
-        "nose base": (0, 1.6, -0.2), "upper side border": (0.5, 3.2, 0.3),
-        "upper side": (0.3, 2.4, -0.2), "fold": (1, 3.8, 2.2), "nose root": (0, -2, 1),
+        "nose base": (0, 1.6, -0.2), "upper side border": (0.5, 2.8, 0.5),
+        "upper side": (0.2, 0.5, 0), "fold": (1, 3.8, 2.2), "nose root": (0, -2, 1),
         "brow inner": (-1.4, -3, 1), "cheek": (0, 2.8, 1.8), "lower lid": (0, 0.8, 0.4),
-        "upper border": (0, 2, 0), "upper seam": (0, 1.2, 0), "philtrum": (0, 2, 0),
+        "upper border": (0, 1.6, 0.3), "upper seam": (0, 0.2, 0), "philtrum": (0, 2, 0),
         "lower seam": (0, 0, 0), "lower side": (0, 0, 0), "corner": (0.2, 0.8, -0.2),
     },
 }  # fmt: skip
@@ -153,8 +153,9 @@ CENTRED: Mapping[str, Moves] = {
 """Controls that move both sides."""
 
 LIDS: Mapping[str, Mapping[str, float]] = {
-    "eyeBlink": {"close": 1.02, "lift": 0.75, "raise_lower": 0.03},
+    "eyeBlink": {"close": 1.02, "lift": 0.45, "raise_lower": 0.03},
     "eyeSquint": {"close": 0.1, "raise_lower": 0.24, "lift": 0.2},
+    "mouthSmile": {"raise_lower": 0.08, "close": 0.03},
     "eyeWide": {"close": -0.24, "raise_lower": -0.07},
     "eyeLookDown": {"close": 0.42, "raise_lower": -0.1, "lift": 0.2},
     "eyeLookUp": {"close": -0.2, "raise_lower": 0.05},

@@ -15,7 +15,7 @@ LIP_RINGS = (
     0.12, 0.24, 0.35, 0.45, 0.53, LIP_BORDER, 0.65, 0.71, 0.78, 0.85, 0.91, 0.96, 1.0,
     1.08, 1.2, 1.4, 1.8, 2.3, 2.8,
 )  # fmt: skip
-LID_THICKNESS = 1.7
+LID_THICKNESS = 1.6
 SEAM_HALF_GAP = 0.03
 MOUTH_HALF_WIDTH = 25.5
 
@@ -42,12 +42,12 @@ def lid_margin(m: Array, upper: Array) -> Array:
         m: -1 inner to +1 outer corner.
         upper: +1 upper lid, -1 lower lid, 0 corner.
     """
-    sideways = -0.2 + 14.6 * m
+    sideways = -0.2 + 15.5 * m
     axis = -0.3 + 1.3 * m - 0.5 * m**2
     peak = m + 0.13 * (1 - m**2)
-    high = 5.2 * (1 - np.abs(peak) ** 2.3) ** 0.85
+    high = 5.6 * (1 - np.abs(peak) ** 2.3) ** 0.85
     trough = m - 0.15 * (1 - m**2)
-    low = -5.0 * (1 - np.abs(trough) ** 2.6) ** 0.9
+    low = -5.3 * (1 - np.abs(trough) ** 2.6) ** 0.9
     height = axis + np.where(upper > 0, high, np.where(upper < 0, low, 0.0))
     return np.stack([sideways, height], -1)
 
@@ -85,12 +85,25 @@ def lid_ring(
     angles = outer + (margin_angles - outer) * ease
     skin = to_points(angles)
     local = np.stack([side * skin[:, 0] - EYE[0], skin[:, 1] - EYE[1]], -1)
-    lid = _on_lid(local, EYE_RADIUS + LID_THICKNESS, side)
     w = smoothstep(np.full(len(skin), t), 0.45, 1.0)[:, None]
+    # The ray through the margin meets the skin elsewhere; the margin itself must be exact.
+    lid = _on_lid(local + w**2 * (flat - local), EYE_RADIUS + LID_THICKNESS, side)
     points = skin + w * (lid - skin)
-    fold = np.exp(-(((t - 0.55) / 0.09) ** 2)) * (upper > 0) * (1.0 - np.abs(u) ** 4)
-    points[:, 2] -= 1.6 * fold
     return points, angles, upper
+
+
+def lid_crease(ring: Array, upper: Array, sideways: Array) -> Array:
+    """(V,) millimetres forward: the fold of the upper lid and the soft skin that hangs over it.
+
+    Args:
+        ring: (V,) ring of the lids.
+        upper: (V,) +1 on the upper lid.
+        sideways: (V,) millimetres from the eye's centre, outward positive.
+    """
+    fold = -1.5 * np.exp(-(((ring - 0.58) / 0.075) ** 2))
+    overhang = 0.9 * np.exp(-(((ring - 0.38) / 0.13) ** 2))
+    ends = np.clip(1.0 - ((sideways - 1.0) / 16.0) ** 4, 0.0, 1.0)
+    return np.asarray((fold + overhang) * ends * (upper > 0))
 
 
 def _on_lid(flat: Array, radius: float, side: float) -> Array:

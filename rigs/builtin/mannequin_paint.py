@@ -108,8 +108,8 @@ def _complexion(p: Array, mottle: Array) -> Array:
 
 
 def _lips(colour: Array, lips: Array) -> Array:
-    share = smoothstep(lips, LIP_BORDER - 0.035, LIP_BORDER + 0.07)
-    colour = _mix(colour, (182.0, 100.0, 94.0), 0.8 * share)
+    share = smoothstep(lips, LIP_BORDER - 0.06, LIP_BORDER + 0.09)
+    colour = _mix(colour, (188.0, 108.0, 100.0), 0.75 * share)
     line = smoothstep(lips, 0.9, 1.0)
     return _mix(colour, (126.0, 58.0, 56.0), 0.75 * line)
 
@@ -135,9 +135,10 @@ def _hair(colour: Array, p: Array, ear: Array) -> Array:
 
 def _lids(colour: Array, lid: Array) -> Array:
     """Roots of the lashes and the wet rim; lid is the ring, negative on lower lids."""
-    fold = np.exp(-(((lid - 0.56) / 0.07) ** 2))
-    colour = _mix(colour, (150.0, 92.0, 78.0), 0.45 * fold)
-    upper = smoothstep(lid, 0.93, 1.0) * (1.0 - smoothstep(lid, 1.1, 1.2))
+    colour = _mix(colour, (190.0, 130.0, 112.0), 0.45 * smoothstep(lid, 0.5, 0.75))
+    fold = np.exp(-(((lid - 0.57) / 0.05) ** 2))
+    colour = _mix(colour, (136.0, 82.0, 70.0), 0.5 * fold)
+    upper = smoothstep(lid, 0.9, 0.97) * (1.0 - smoothstep(lid, 1.1, 1.2))
     colour = _mix(colour, (62.0, 40.0, 34.0), 0.85 * upper)
     lower = smoothstep(-lid, 0.93, 0.99) * (1.0 - smoothstep(-lid, 1.0, 1.05))
     colour = _mix(colour, (120.0, 78.0, 66.0), 0.5 * lower)
@@ -184,7 +185,7 @@ def eye_texture(size: int = 256) -> NDArray[np.uint8]:
     inner, outer = np.array([146.0, 108.0, 66.0]), np.array([72.0, 56.0, 44.0])
     iris = (inner + smoothstep(r, 0.45, 0.95)[..., None] * (outer - inner)) * fibre[..., None]
     iris = iris * (1.0 - 0.55 * smoothstep(r, 0.85, 1.0))[..., None]
-    colour = iris + smoothstep(r, 0.96, 1.06)[..., None] * (sclera - iris)
+    colour = iris + smoothstep(r, 0.93, 1.05)[..., None] * (sclera - iris)
     colour = colour * smoothstep(r, 0.36, 0.43)[..., None] + 8.0
     out = np.full((size, size, 4), 255, np.uint8)
     out[..., :3] = np.clip(colour, 0, 255).astype(np.uint8)

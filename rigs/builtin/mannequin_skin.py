@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_ring, lip_ring, smoothstep
+from .mannequin_openings import LID_RINGS, LIP_RINGS, lid_crease, lid_ring, lip_ring, smoothstep
 from .mannequin_scalp import ear_beds, hair_growth
-from .mannequin_surface import Array, cast
+from .mannequin_surface import EYE, Array, cast
 
 IntArray = NDArray[np.int64]
 
@@ -23,6 +23,8 @@ EYE_ROWS = (39, 47)
 MOUTH_COLUMNS = (-14, 14)
 MOUTH_ROWS = (11, 21)
 NECK_ROWS = 10
+_BEVEL = ((0.012, 1.0), (0.04, 2.0), (0.09, 2.5), (0.3, 2.6))
+"""Rounded edge of the bust's cut: share of the way to its middle and millimetres down."""
 
 
 @dataclass
@@ -153,6 +155,9 @@ def make_skin() -> Skin:
     skin.quads = np.concatenate(quads)
     skin = _without_unused(skin)
     _relax(skin)
+    lids = np.isin(skin.where, (1, 2))
+    sideways = np.abs(skin.points[lids, 0]) - EYE[0]
+    skin.points[lids, 2] += lid_crease(skin.ring[lids], skin.upper[lids], sideways)
     skin.points += np.where(skin.where == 0, 1.0, 0.0)[:, None] * hair_growth(skin.points)
     skin.points += ear_beds(skin.points)
     return skin
@@ -220,12 +225,8 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
     """Rows from under the jaw down to the cut of the bust, and the cap that closes it."""
     start = skin.points[top]
     round_head = COLUMNS
-    front = 0.5 + 0.5 * np.cos(round_head)
-    end_direction = np.stack(
-        [1.25 * np.sin(round_head), -0.15 - 0.1 * front, np.cos(round_head)], -1
-    )
-    end_direction /= np.linalg.norm(end_direction, axis=1, keepdims=True)
-    end_origin = np.array([0.0, -178.0, -38.0])
+    end_direction = np.stack([np.sin(round_head), np.zeros(len(top)), np.cos(round_head)], -1)
+    end_origin = np.array([0.0, -186.0, -40.0])
     end = cast(np.tile(end_origin, (len(top), 1)), end_direction)
     quads, previous = [], top
     for k in range(1, NECK_ROWS + 1):
@@ -237,6 +238,14 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         points = cast(np.tile(origin, (len(top), 1)), direction, reach)
         angles = np.stack([round_head, np.full(len(top), ROWS[0] - 0.055 * k)], -1)
+        new = _append(skin, points, angles, -1.0, 0, np.zeros(len(top)))
+        quads.append(np.stack([new, np.roll(new, -1), np.roll(previous, -1), previous], -1))
+        previous = new
+    axis = skin.points[previous].mean(0) * [0.0, 1.0, 1.0]
+    edge = skin.points[previous]
+    for k, (inset, drop) in enumerate(_BEVEL, 1):
+        points = edge + inset * (axis - edge) - [0.0, drop, 0.0]
+        angles = np.stack([round_head, skin.angles[previous, 1] - 0.01 * k], -1)
         new = _append(skin, points, angles, -1.0, 0, np.zeros(len(top)))
         quads.append(np.stack([new, np.roll(new, -1), np.roll(previous, -1), previous], -1))
         previous = new

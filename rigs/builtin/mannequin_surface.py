@@ -77,13 +77,13 @@ _CORE: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((0, -66, 67), (33, 36, 36)), 30.0),  # muzzle
     (Ball((0, -102, 85), (14, 13, 15)), 28.0),  # chin
     (Bone((0, -40, -14), (0, -215, -44), (46.5, 51)), 24.0),  # neck
-    (Ball((0, -256, -46), (140, 80, 60)), 60.0),  # shoulders
+    (Ball((0, -276, -46), (140, 80, 62)), 60.0),  # shoulders
 )
 _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
-    (Ball((51, -30, 10), (14, 38, 24)), 26.0),  # masseter and ramus
-    (Bone((40, -70, 20), (12, -103, 80), (11, 10.5)), 34.0),  # jaw line
-    (Ball((37, -54, 50), (18, 27, 28)), 34.0),  # cheek
-    (Ball((43, -24, 60), (16, 14, 19)), 32.0),  # cheekbone
+    (Ball((49, -30, 8), (13, 36, 23)), 26.0),  # masseter and ramus
+    (Bone((36.5, -71, 20), (11, -103, 80), (11, 10.5)), 32.0),  # jaw line
+    (Ball((34, -55, 50), (15.5, 26, 27)), 34.0),  # cheek
+    (Ball((43, -21, 59), (14, 11.5, 18)), 32.0),  # cheekbone
     (Ball((26, -30, 72), (17, 20, 15)), 30.0),  # beside the nose
     (Bone((8, 18, 85), (40, 22, 71), (10, 8)), 24.0),  # brow ridge
     (Ball((27, -54, 68), (16, 20, 18)), 26.0),  # beside the mouth
@@ -93,14 +93,14 @@ _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
 _NOSE: tuple[tuple[Ball | Bone, float], ...] = (
     (Bone((0, 8, 86), (0, -29, 105.5), (7.4, 7.6)), 20.0),  # bridge
     (Bone((0, -16, 101), (0, -32, 110.5), (5.8, 7.0)), 10.0),
-    (Ball((0, -33.5, 111.5), (7.8, 7.0, 8.2)), 8.0),  # tip
-    (Ball((0, -41.6, 104.5), (3.4, 4.2, 8)), 6.0),  # columella
+    (Ball((0, -34.0, 110.5), (8.8, 7.6, 8.6)), 8.0),  # tip
+    (Ball((0, -41.0, 105.5), (3.6, 4.0, 8)), 7.0),  # columella
 )
 _WINGS: tuple[tuple[Ball | Bone, float], ...] = (
-    (Ball((11.8, -39.4, 99.0), (5.4, 6.0, 8.2)), 7.0),
+    (Ball((11.2, -38.6, 100.4), (5.4, 5.8, 8.4)), 6.0),
     (Ball((11, -24, 88), (9, 19, 12)), 22.0),
 )
-_NOSTRIL = Ball((6.3, -42.2, 102.0), (2.4, 5.6, 4.0), -37.0)
+_NOSTRIL = Ball((6.2, -44.6, 103.0), (2.5, 3.4, 4.2), -14.0)
 
 
 def head_distance(points: Array) -> Array:
@@ -122,7 +122,7 @@ def head_distance(points: Array) -> Array:
         d = smooth_union(d, shape.distance(side), k)
     d = smooth_union(d, _eyelid_bulge(exact), 5.0)
     d = smooth_cut(d, Bone((0, -50, 108.5), (0, -58.5, 108.0), (2.0, 2.4)).distance(p), 4.0)
-    return smooth_cut(d, _NOSTRIL.distance(side), 1.6)
+    return smooth_cut(d, _NOSTRIL.distance(side), 2.6)
 
 
 def _carve(d: Array, side: Array) -> Array:
