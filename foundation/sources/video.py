@@ -19,6 +19,7 @@ from freeavatar.foundation.expression import Frame
 from .clock import Clock
 from .pictures import LARGEST_PICTURE, over_backdrop
 
+Matrix = NDArray[np.int32]
 log = logging.getLogger(__name__)
 
 FASTEST = 480.0
@@ -67,11 +68,16 @@ class VideoSource:
     def __iter__(self) -> Iterator[Frame]:
         self.damaged = 0
         index = 0
+        matrix: Matrix | None = None
         time = self._start
         for time, frame in self._from_start():
             if self._end is not None and time >= self._end - 1e-6:
                 break
-            yield Frame(picture=_upright(frame, self._pixel), index=index, time=time)
+            if not index:
+                # Asked once: in PyAV a frame whose side data was read is freed late, by the garbage
+                # collector, and memory grows with the clip. The matrix belongs to the whole track.
+                matrix = _display_matrix(frame)
+            yield Frame(picture=_upright(frame, self._pixel, matrix), index=index, time=time)
             index += 1
         else:
             self._tell_losses(time)
@@ -142,7 +148,7 @@ class VideoSource:
 
     def _first_size(self) -> tuple[int, int]:
         for _, frame in self._timed(seek=None):
-            height, width = _upright(frame, self._pixel).shape[:2]
+            height, width = _upright(frame, self._pixel, _display_matrix(frame)).shape[:2]
             return width, height
         raise SourceError(f"{self._path} holds a video stream, but no frame of it can be decoded")
 
@@ -244,19 +250,24 @@ def _pixel_shape(stream: VideoStream) -> float:
     return shape if 0.25 <= shape <= 4 else 1.0
 
 
-def _upright(frame: VideoFrame, pixel: float) -> NDArray[np.uint8]:
-    """A decoded frame as (H, W, 3) RGB with square pixels, turned as its display matrix says."""
+def _display_matrix(frame: VideoFrame) -> Matrix | None:
+    """(9,) fixed-point matrix that turns a frame upright, or None where it is already."""
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
+
+
+def _upright(frame: VideoFrame, pixel: float, matrix: Matrix | None) -> NDArray[np.uint8]:
+    """A decoded frame as (H, W, 3) RGB with square pixels, turned by a display matrix."""
     transparent = any(component.is_alpha for component in frame.format.components)
     form = "rgba" if transparent else "rgb24"
     width = max(round(frame.width * pixel), 1)
     picture = np.asarray(frame.to_ndarray(format=form, width=width), np.uint8)
     if transparent:
         picture = over_backdrop(picture)
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    return picture if matrix is None else turned(picture, np.frombuffer(bytes(matrix), np.int32))
+    return picture if matrix is None else turned(picture, matrix)
 
 
-def turned(picture: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+def turned(picture: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:
     """Turn or mirror a picture by a display matrix, to the nearest right angle.
 
     Args:

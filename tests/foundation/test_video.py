@@ -1,6 +1,7 @@
 """Video files: times, orientation, colour formats, damage."""
 
 import logging
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -212,3 +213,19 @@ def test_the_shared_clips(shared: Path) -> None:
         assert len(times) == source.count == count and source.size == size
         assert source.rate == pytest.approx(rate, abs=0.001) and bool(source.audio) == sound
         assert times[0] == 0 and (np.diff(times) > 0).all() and source.damaged == 0
+
+
+def test_memory_stays_flat_while_a_clip_is_read(movie: Movie) -> None:
+    """A kept frame of this size would be 1.4 MB: 400 of them would show."""
+
+    def resident() -> float:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    path = movie("a.mp4", ticks=tuple(range(600)), size=(1280, 720))
+    with open_source(str(path)) as source:
+        for frame in source:
+            if frame.index == 200:
+                before = resident()
+    assert frame.index == 599
+    assert resident() - before < 30
