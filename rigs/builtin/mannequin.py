@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 
 INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
-SMALLEST = 0.08
+SMALLEST = 0.13
 """Displacements, in millimetres, that fade to nothing here to keep the file small."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 

@@ -1,11 +1,13 @@
 """The mannequin's 52 ARKit controls as displacement fields, millimetres."""
 
 import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.spatial import KDTree
 
 from .mannequin_motion import Tissue, clear_of_eyes, jaw, lids, pull
-from .mannequin_moves import CENTRED, LIDS, PAIRED
-from .mannequin_openings import LIP_BORDER, MOUTH_HALF_WIDTH, smoothstep
-from .mannequin_surface import Array
+from .mannequin_moves import CENTRED, FOLDS, LIDS, PAIRED
+from .mannequin_openings import LIP_BORDER, MOUTH_HALF_WIDTH, lid_crease, smoothstep
+from .mannequin_surface import EYE, Array
 
 JAW_DEGREES = 23.0
 
@@ -92,9 +94,48 @@ def _tongue_out(tissue: Tissue) -> Array:
     return out
 
 
+_FOLD = np.array([(16.5, -35), (20, -42), (25.5, -50), (30.5, -59), (32.5, -68), (32, -75)], float)
+"""x and y of the fold that runs from the nose's wing past the mouth's corner."""
+
+
+def _fold(tissue: Tissue) -> Array:
+    """The fold from nose to mouth: a crease, and the cheek that swells beside it."""
+    p = tissue.points
+    out = np.zeros_like(p)
+    near = tissue.soft & (p[:, 2] > 45.0) & (tissue.ring < LIP_BORDER)
+    t = np.linspace(0.0, 1.0, 120)
+    curve = CubicSpline(np.linspace(0.0, 1.0, len(_FOLD)), _FOLD)
+    flat = np.abs(p[near, :1]) * [1.0, 0.0] + p[near, 1:2] * [0.0, 1.0]
+    distance, at = KDTree(curve(t)).query(flat)
+    along, aside = curve(t, 1)[at], flat - curve(t)[at]
+    cheek = along[:, 0] * aside[:, 1] - along[:, 1] * aside[:, 0] > 0
+    swell = 1.5 * cheek * smoothstep(distance, 0.0, 8.0) * np.exp(-((distance / 13.0) ** 2))
+    crease = 1.2 * np.exp(-((distance / 4.2) ** 2))
+    ends = smoothstep(t[at], 0.0, 0.3) * (1.0 - smoothstep(t[at], 0.6, 1.0))
+    lips = 1.0 - smoothstep(tissue.ring[near], 0.3, LIP_BORDER) * (tissue.where[near] == 3)
+    height = (swell - crease) * ends * lips
+    out[near] = height[:, None] * np.stack(
+        [0.45 * np.sign(p[near, 0]), np.zeros(len(height)), np.full(len(height), 0.9)], -1
+    )
+    return out
+
+
+def _unfold_lids(tissue: Tissue) -> Array:
+    """The crease of the upper lids drawn flat and the hollow above it filled, as closing does."""
+    out = np.zeros_like(tissue.points)
+    mine = np.isin(tissue.where, (1, 2)) & (tissue.ring <= 1.0)
+    sideways = np.abs(tissue.points[mine, 0]) - EYE[0]
+    filled = np.exp(-(((tissue.ring[mine] - 0.55) / 0.17) ** 2)) * (tissue.upper[mine] > 0)
+    ends = np.clip(1.0 - (sideways / 18.0) ** 4, 0.0, 1.0)
+    crease = lid_crease(tissue.ring[mine], tissue.upper[mine], sideways)
+    out[mine, 2] = 0.9 * filled * ends - 0.7 * crease
+    return out
+
+
 def controls(tissue: Tissue) -> dict[str, Array]:
     """Displacement (V, 3) of each ARKit control at 1.0, by name."""
     fields: dict[str, Array] = {}
+    fold = _fold(tissue)
     left = smoothstep(tissue.points[:, 0], -9.0, 9.0)[:, None]
     for name in sorted({*PAIRED, *LIDS, "eyeLookIn", "eyeLookOut"}):
         both = np.zeros_like(tissue.points)
@@ -104,6 +145,10 @@ def controls(tissue: Tissue) -> dict[str, Array]:
             both = both + lids(tissue, **LIDS[name])
         if name in ("eyeLookIn", "eyeLookOut"):
             both = both + _lids_aside(tissue, -1.0 if name == "eyeLookIn" else 1.0)
+        if name in FOLDS:
+            both = both + FOLDS[name] * fold
+        if name == "eyeBlink":
+            both = both + _unfold_lids(tissue)
         both = clear_of_eyes(tissue, both)
         fields[f"{name}Left"], fields[f"{name}Right"] = both * left, both * (1.0 - left)
     for name, moves in CENTRED.items():

@@ -8,7 +8,7 @@ from .mannequin_surface import EYE, EYE_RADIUS, Array
 IntArray = NDArray[np.int64]
 Piece = tuple[Array, IntArray]
 
-IRIS_ANGLE = 29.5
+IRIS_ANGLE = 30.0
 """Degrees from the optical axis to the edge of the iris."""
 EYE_TEXTURE_ANGLE = 105.0
 """Degrees from the optical axis to the edge of the eyeball's texture and mesh."""
@@ -181,6 +181,6 @@ def eye_corners() -> Piece:
     return np.concatenate(points), np.concatenate(quads)
 
 
-_EYE_CORNERS = (((-13.6, -1.4, 0.4), (4.3, 4.6, 4.5)), ((0.0, 0.0, -4.0), (14.4, 14.4, 14.4)),
-                ((12.8, 0.2, -2.0), (3.2, 4.2, 4.4)))  # fmt: skip
+_EYE_CORNERS = (((-14.2, -1.4, 0.3), (4.4, 4.8, 4.6)), ((0.0, 0.0, -4.0), (14.8, 14.8, 14.8)),
+                ((13.4, 0.2, -2.2), (3.2, 4.2, 4.4)))  # fmt: skip
 """Centres from the eye's and radii: inner corner, fold all round the eyeball, outer corner."""

@@ -190,7 +190,11 @@ def _turn_lid(
     ball = np.sqrt(np.maximum((EYE_RADIUS + LID_THICKNESS) ** 2 - sideways**2, 0.0))
     inside = ring > 1.0
     toward = np.where(inside, distance + 0.5 * lift, np.maximum(ball, 1.0) + lift)
-    blend = share * smoothstep(np.abs(amount), 0.0, 0.25) * (np.abs(sideways) < EYE_RADIUS)
+    blend = (
+        share
+        * smoothstep(np.abs(amount), 0.0, 0.25)
+        * (1.0 - smoothstep(np.abs(sideways), 0.6 * EYE_RADIUS, 0.98 * EYE_RADIUS))
+    )
     grown = distance + np.where(inside | (distance > ball - 0.01), blend, 0.0) * (toward - distance)
     new_angle = angle + amount
     return np.stack(

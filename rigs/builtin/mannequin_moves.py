@@ -19,7 +19,7 @@ PAIRED: Mapping[str, Moves] = {
         "corner": (8, 8.6, -6), "upper side": (3.2, 1.4, -2.2), "upper side border": (3, 1.6, -2),
         "lower side": (3.2, 1.6, -2.4), "lower side border": (3, 1.2, -2.4),
         "upper seam": (0, 0.4, -1.6), "lower seam": (0, 0.3, -1.8), "upper border": (0, -0.2, -1.4),
-        "lower border": (0, 0.2, -1.4), "fold": (4.5, 5, 0.6), "cheek": (1.2, 4.6, 2.6),
+        "lower border": (0, 0.2, -1.4), "fold": (4.5, 5, 0.6), "cheek": (1.4, 5.2, 3.6),
         "low cheek": (4.5, 4.5, -1.2), "cheekbone": (0.6, 2.6, 1.6), "lower lid": (0, 1.2, 0.5),
         "wing": (1.4, 0.8, -0.6), "chin": (0, 0.3, -0.3), "chin side": (1, 1.2, -0.6),
         "jaw angle": (0.3, 0.6, 0),
@@ -161,3 +161,8 @@ LIDS: Mapping[str, Mapping[str, float]] = {
     "eyeLookUp": {"close": -0.2, "raise_lower": 0.05},
 }
 """How far the lids of paired controls turn: arguments of `mannequin_motion.lids`."""
+
+FOLDS: Mapping[str, float] = {
+    "mouthSmile": 1.0, "noseSneer": 0.8, "mouthUpperUp": 0.6, "cheekSquint": 0.35,
+}  # fmt: skip
+"""Depth of the fold from nose to mouth, as a share of a full smile's."""

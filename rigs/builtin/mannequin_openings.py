@@ -42,12 +42,12 @@ def lid_margin(m: Array, upper: Array) -> Array:
         m: -1 inner to +1 outer corner.
         upper: +1 upper lid, -1 lower lid, 0 corner.
     """
-    sideways = -0.2 + 15.5 * m
+    sideways = -0.2 + 16.0 * m
     axis = -0.3 + 1.3 * m - 0.5 * m**2
     peak = m + 0.13 * (1 - m**2)
-    high = 5.6 * (1 - np.abs(peak) ** 2.3) ** 0.85
+    high = 6.2 * (1 - np.abs(peak) ** 2.3) ** 0.85
     trough = m - 0.15 * (1 - m**2)
-    low = -5.3 * (1 - np.abs(trough) ** 2.6) ** 0.9
+    low = -5.8 * (1 - np.abs(trough) ** 2.6) ** 0.9
     height = axis + np.where(upper > 0, high, np.where(upper < 0, low, 0.0))
     return np.stack([sideways, height], -1)
 
@@ -134,9 +134,9 @@ def seam(s: Array) -> Array:
 def lip_border(s: Array, upper: Array) -> Array:
     """(..., 2) x and y of the edge of the red of the lips."""
     a = np.abs(s)
-    bow = 6.9 + 1.2 * np.exp(-(((a - 0.24) / 0.16) ** 2)) - 0.5 * np.exp(-((a / 0.12) ** 2))
+    bow = 7.3 + 1.2 * np.exp(-(((a - 0.24) / 0.16) ** 2)) - 0.5 * np.exp(-((a / 0.12) ** 2))
     top = bow * (1 - a**2.0) ** 0.8
-    low = -9.6 * (1 - a**2.4) ** 0.95
+    low = -10.0 * (1 - a**2.2) ** 0.95
     xy = seam(s)
     xy[..., 1] += np.where(upper > 0, top, np.where(upper < 0, low, 0.0))
     return xy
@@ -189,8 +189,8 @@ def _lip(k: float, s: Array, upper: Array, border: Array, line: Array) -> Array:
 _PROFILE: NDArray[np.float64] = np.array(
     [
         [0.0, 0.13, 0.28, 0.45, 0.62, 0.78, 0.90, 1.0],
-        [0.0, 0.9, 1.9, 2.9, 3.6, 3.5, 2.4, 0.3],  # upper
-        [0.0, 0.5, 1.5, 3.0, 4.2, 4.3, 3.0, 0.3],  # lower
+        [0.0, 0.8, 1.9, 3.1, 4.1, 4.1, 2.8, 0.3],  # upper
+        [0.0, 0.5, 1.6, 3.3, 4.7, 4.9, 3.4, 0.3],  # lower
     ]
 )
 

@@ -104,6 +104,9 @@ def _complexion(p: Array, mottle: Array) -> Array:
     colour = _mix(colour, red, 0.45 * _blob(p, (0, -38, 116), (15, 10, 16)))
     colour = _mix(colour, red, 0.30 * _blob(p, (0, -98, 100), (16, 12, 20)))
     colour = _mix(colour, (224.0, 182.0, 150.0), 0.4 * _blob(p, (0, 50, 92), (40, 24, 40)))
+    colour = _mix(colour, (178.0, 142.0, 126.0), 0.30 * _blob(p, (34, -84, 70), (26, 18, 40)))
+    colour = _mix(colour, (186.0, 146.0, 130.0), 0.25 * _blob(p, (0, -54, 104), (20, 6, 20)))
+    colour = _mix(colour, (190.0, 146.0, 130.0), 0.30 * _blob(p, (60, 10, 50), (16, 22, 24)))
     return _mix(colour, (92.0, 44.0, 38.0), 0.78 * nostril_mask(p))
 
 
@@ -116,6 +119,7 @@ def _lips(colour: Array, lips: Array) -> Array:
 
 def _eye_surrounds(colour: Array, p: Array) -> Array:
     colour = _mix(colour, (176.0, 118.0, 104.0), 0.40 * _blob(p, (31, 1, 88), (19, 11, 22)))
+    colour = _mix(colour, (164.0, 112.0, 108.0), 0.25 * _blob(p, (29, -11, 84), (13, 5, 20)))
     return _mix(colour, (186.0, 120.0, 110.0), 0.35 * _blob(p, (20, -6, 84), (8, 7, 14)))
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-EYE = np.array([31.5, 0.0, 75.5])
+EYE = np.array([31.8, 0.0, 75.2])
 """Centre of the left eyeball; the right one is its mirror image."""
-EYE_RADIUS = 12.3
+EYE_RADIUS = 12.8
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,18 @@ _CORE: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((0, -28, 36), (58, 62, 56)), 40.0),  # face
     (Ball((0, -66, 67), (33, 36, 36)), 30.0),  # muzzle
     (Ball((0, -102, 85), (14, 13, 15)), 28.0),  # chin
-    (Bone((0, -40, -14), (0, -215, -44), (46.5, 51)), 24.0),  # neck
-    (Ball((0, -276, -46), (140, 80, 62)), 60.0),  # shoulders
+    (Bone((0, -40, -15), (0, -215, -44), (44.5, 49)), 24.0),  # neck
+    (Ball((0, -271, -46), (140, 80, 62)), 60.0),  # shoulders
 )
 _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
     (Ball((49, -30, 8), (13, 36, 23)), 26.0),  # masseter and ramus
     (Bone((36.5, -71, 20), (11, -103, 80), (11, 10.5)), 32.0),  # jaw line
     (Ball((34, -55, 50), (15.5, 26, 27)), 34.0),  # cheek
-    (Ball((43, -21, 59), (14, 11.5, 18)), 32.0),  # cheekbone
+    (Ball((41.5, -21, 59), (14, 12, 18)), 34.0),  # cheekbone
     (Ball((26, -30, 72), (17, 20, 15)), 30.0),  # beside the nose
     (Bone((8, 18, 85), (40, 22, 71), (10, 8)), 24.0),  # brow ridge
     (Ball((27, -54, 68), (16, 20, 18)), 26.0),  # beside the mouth
-    (Ball((27, -80, 66), (13, 13, 16)), 26.0),  # beside the chin
+    (Ball((25.5, -80, 66), (12, 13, 16)), 26.0),  # beside the chin
     (Bone((50, -52, -14), (11, -196, 6), (8, 5.5)), 18.0),  # muscle of the neck
 )
 _NOSE: tuple[tuple[Ball | Bone, float], ...] = (
@@ -121,7 +121,7 @@ def head_distance(points: Array) -> Array:
     for shape, k in _WINGS:
         d = smooth_union(d, shape.distance(side), k)
     d = smooth_union(d, _eyelid_bulge(exact), 5.0)
-    d = smooth_cut(d, Bone((0, -50, 108.5), (0, -58.5, 108.0), (2.0, 2.4)).distance(p), 4.0)
+    d = smooth_cut(d, Bone((0, -50, 108.5), (0, -58.5, 108.0), (2.3, 2.8)).distance(p), 3.6)
     return smooth_cut(d, _NOSTRIL.distance(side), 2.6)
 
 
