@@ -216,16 +216,16 @@ def test_the_shared_clips(shared: Path) -> None:
 
 
 def test_memory_stays_flat_while_a_clip_is_read(movie: Movie) -> None:
-    """A kept frame of this size would be 1.4 MB: 400 of them would show."""
+    """A kept frame of this size would be 1.4 MB: 160 of them would show."""
 
     def resident() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
-    path = movie("a.mp4", ticks=tuple(range(600)), size=(1280, 720))
+    path = movie("a.mp4", ticks=tuple(range(240)), size=(1280, 720))
     with open_source(str(path)) as source:
         for frame in source:
-            if frame.index == 200:
+            if frame.index == 80:
                 before = resident()
-    assert frame.index == 599
+    assert frame.index == 239
     assert resident() - before < 30
