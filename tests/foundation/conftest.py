@@ -64,7 +64,7 @@ def movie(tmp_path: Path) -> Callable[..., Path]:
                 silence.rate, silence.pts = 16000, 0
                 container.mux(track.encode(silence) + track.encode())
             for i, tick in enumerate(ticks):
-                picture = np.full((size[1], size[0], 3), i * LEVEL, np.uint8)
+                picture = np.full((size[1], size[0], 3), i * LEVEL % 256, np.uint8)
                 picture[:8, :8] = 255
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=form)
                 frame.pts, frame.time_base = tick, Fraction(1, rate)
