@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ReaderError
-from .expression import Expression, FloatArray, Frame
+from .expression import BLENDSHAPES, Expression, FloatArray, Frame
 from .face_boxes import (
     SAME_FACE,
     area,
@@ -34,6 +34,9 @@ SURE = 0.7
 one now and then (of 31 frames of a film's title one did with 0.5, none with 0.65)."""
 SWEEP_EVERY = 12
 """Frames between two sweeps for small faces while none is found, which bounds their cost."""
+OPEN_EYE, SHUT_EYE = 0.2, 0.35
+"""eyeBlink of the less closed eye at which lids begin to be, and are wholly, linked."""
+LEFT_LID, RIGHT_LID = BLENDSHAPES.index("eyeBlinkLeft"), BLENDSHAPES.index("eyeBlinkRight")
 
 
 class MediaPipeReader:
@@ -195,6 +198,27 @@ def landmark_finder(
     return find
 
 
+def linked_lids(blendshapes: FloatArray) -> FloatArray:
+    """Close both eyes alike when both are clearly closing.
+
+    MediaPipe reports eyes that are both shut as far apart as 0.84 and 0.32 when brows or hands
+    shade one of them, which plays as a wink. In a real wink the open eye stays low. The less closed
+    eye is therefore drawn to the other, not at all below `OPEN_EYE`, wholly above `SHUT_EYE`.
+
+    Args:
+        blendshapes: (52,) in the order of `BLENDSHAPES`.
+
+    Returns:
+        (52,) a copy in which only eyeBlinkLeft or eyeBlinkRight may have risen.
+    """
+    linked = blendshapes.copy()
+    lids = blendshapes[[LEFT_LID, RIGHT_LID]]
+    less, more = float(lids.min()), float(lids.max())
+    share = float(np.clip((less - OPEN_EYE) / (SHUT_EYE - OPEN_EYE), 0.0, 1.0))
+    linked[LEFT_LID if lids[0] < lids[1] else RIGHT_LID] = less + share * (more - less)
+    return linked
+
+
 def _expression(face: FoundFace, frame: Frame) -> Expression:
     height, width = frame.picture.shape[:2]
     inside = ((face.landmarks >= 0) & (face.landmarks < (width, height))).all(axis=1)
@@ -202,7 +226,7 @@ def _expression(face: FoundFace, frame: Frame) -> Expression:
         index=frame.index,
         time=frame.time,
         found=True,
-        blendshapes=face.blendshapes,
+        blendshapes=linked_lids(face.blendshapes),
         head=face.head,
         translation=face.translation,
         eyes=gaze(face.blendshapes),

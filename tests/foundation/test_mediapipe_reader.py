@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.expression import BLENDSHAPES, Expression, Frame
 from freeavatar.foundation.mediapipe_landmarker import Landmarker
-from freeavatar.foundation.mediapipe_reader import MediaPipeReader, landmark_finder
+from freeavatar.foundation.mediapipe_reader import MediaPipeReader, landmark_finder, linked_lids
 from freeavatar.foundation.readers import open_reader
 from freeavatar.foundation.sources import open_source
 
@@ -289,3 +289,26 @@ def test_readers_by_name(bundle: Path) -> None:
         open_reader("crystal")
     with pytest.raises(ReaderError, match="counted from 1"):
         open_reader("mediapipe", bundle=bundle, face=0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "linked"),
+    [
+        ((0.84, 0.40), (0.84, 0.84)),  # both shut, one in shade
+        ((0.35, 0.90), (0.90, 0.90)),
+        ((0.85, 0.15), (0.85, 0.15)),  # a wink
+        ((0.05, 0.80), (0.05, 0.80)),
+        ((0.30, 0.30), (0.30, 0.30)),
+        ((0.275, 0.675), (0.475, 0.675)),  # half way between open and shut: half linked
+    ],
+)
+def test_shut_eyes_are_linked_and_winks_are_not(
+    seen: tuple[float, float], linked: tuple[float, float]
+) -> None:
+    shapes = np.full(52, 0.5, np.float32)
+    left, right = BLENDSHAPES.index("eyeBlinkLeft"), BLENDSHAPES.index("eyeBlinkRight")
+    shapes[[left, right]] = seen
+    got = linked_lids(shapes)
+    np.testing.assert_allclose(got[[left, right]], linked, atol=1e-6)
+    np.testing.assert_array_equal(np.delete(got, [left, right]), 0.5)
+    np.testing.assert_allclose(shapes[[left, right]], seen)
