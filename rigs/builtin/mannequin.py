@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 
 INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
-SMALLEST = 0.13
+SMALLEST = 0.15
 """Displacements, in millimetres, that fade to nothing here to keep the file small."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 
@@ -232,7 +232,7 @@ def _normals(points: Array, triangles: IntArray) -> NDArray[np.float32]:
 def _joints(pieces: list[Piece], points: Array) -> tuple[Joint, ...]:
     names = np.concatenate([np.full(len(p.points), p.name) for p in pieces])
     line = -118.0 + 0.25 * np.maximum(20.0 - points[:, 2], 0.0)
-    head = 1.0 - smoothstep(line - points[:, 1], -5.0, 68.0)
+    head = 1.0 - smoothstep(line - points[:, 1], -5.0, 58.0)
     joints = [Joint(role="head", pivot=_metres(NECK_PIVOT), weights=head.astype(np.float32))]
     for role, side in (("left_eye", 1.0), ("right_eye", -1.0)):
         own = (names == role.replace("_", " ")).astype(np.float32)

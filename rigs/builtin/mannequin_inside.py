@@ -80,8 +80,8 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     xz, normal = arch(np.array([middle]), *(UPPER_ARCH if upper else LOWER_ARCH))
     thick = (3.0, 3.0, 3.6, 4.4, 4.6, 5.0)[k]
     tall = ((10.6, 9.4, 10.4, 8.6, 8.0, 7.4) if upper else (9.2, 9.2, 10.0, 8.6, 8.0, 7.4))[k]
-    lat = np.radians(np.linspace(-86, 86, 8))
-    lon = 2 * np.pi * (np.arange(12) + 0.5) / 12
+    lat = np.radians(np.linspace(-86, 86, 7))
+    lon = 2 * np.pi * (np.arange(10) + 0.5) / 10
     a, b = np.meshgrid(lat, lon, indexing="ij")
 
     def power(x: Array, e: float) -> Array:
@@ -98,20 +98,20 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     flat = xz[0] - n * thick * 0.5 + across[..., None] * tangent + out[..., None] * n
     y = (-70.6 + tall / 2 if upper else -70.0 - tall / 2) + up - (0.25 * k * (not upper))
     points = np.stack([flat[..., 0], y, flat[..., 1]], -1).reshape(-1, 3)
-    return points, grid_quads(8, 12, closed=True)[:, ::-1]
+    return points, grid_quads(7, 10, closed=True)[:, ::-1]
 
 
 def gums(upper: bool) -> Piece:
     """A scalloped band along the necks of the teeth, with a rounded back."""
     widths = _TEETH if upper else _LOWER_TEETH
     edge = np.concatenate([[0.0], np.cumsum(widths)])
-    s = np.linspace(-edge[-1] - 1.0, edge[-1] + 1.0, 97)
+    s = np.linspace(-edge[-1] - 1.0, edge[-1] + 1.0, 73)
     xz, normal = arch(s, *(UPPER_ARCH if upper else LOWER_ARCH))
     a = np.abs(s)
     tooth = np.clip(np.searchsorted(edge, a, side="right") - 1, 0, len(widths) - 1)
     phase = (a - edge[tooth]) / np.array(widths)[tooth]
     scallop = 1.6 * np.abs(2.0 * np.clip(phase, 0, 1) - 1.0) ** 2
-    angle = np.radians(np.linspace(-75, 255, 12))
+    angle = np.radians(np.linspace(-75, 255, 9))
     rows = []
     sign = 1.0 if upper else -1.0
     for t in angle:
@@ -144,14 +144,14 @@ def tongue() -> Piece:
     return points, grid_quads(15, 18, closed=True)
 
 
-def lashes(margin: Array, count: int = 81) -> Piece:
+def lashes(margin: Array, count: int = 101) -> Piece:
     """Upper lashes of the left eye: one curled band with a notched edge along the lid (N, 3)."""
     make = np.random.default_rng(9)
     u = np.linspace(0.0, 1.0, count)
     at = (0.02 + 0.965 * u) * (len(margin) - 1)
     root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, k]) for k in range(3)], -1)
     length = 0.7 + 3.3 * np.sin(np.pi * (0.03 + 0.8 * u)) ** 0.9
-    tip = np.where(np.arange(count) % 2, 1.0, 0.42) * make.uniform(0.85, 1.05, count)
+    tip = np.where(np.arange(count) % 2, 1.0, 0.62) * make.uniform(0.85, 1.05, count)
     fan = np.stack([(u - 0.4) * 0.8, np.full(count, 0.05), np.ones(count)], -1)
     rows = []
     for t in (np.zeros(count), np.full(count, 0.3), tip):

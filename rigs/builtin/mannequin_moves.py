@@ -68,7 +68,7 @@ PAIRED: Mapping[str, Moves] = {
         "lower side": (0, 0, 0), "nose tip": (0, 0.5, 0),
     },
     "browDown": {
-        "brow inner": (-3.2, -7.6, 1.8), "brow middle": (-1.8, -6.8, 1.8),
+        "brow inner": (-3.8, -7.4, 2.0), "brow middle": (-1.8, -6.8, 1.8),
         "brow outer": (-0.6, -3, 0.6), "forehead": (-0.8, -3.4, 0.3), "forehead side": (0, -1.6, 0),
         "nose root": (0, -3, 0.8), "lid fold": (0, -2.6, 1), "lower lid": (0, 0, 0),
     },
@@ -84,10 +84,10 @@ PAIRED: Mapping[str, Moves] = {
         "lower seam": (0, 0, 0), "wing": (0.4, 0.8, 0), "upper side border": (0.2, 1, 0.2),
     },
     "noseSneer": {
-        "wing": (1.6, 4.8, -0.8), "nose side": (0, 3.2, 2.2), "nose tip": (0, 1.2, -0.2),
+        "wing": (2.0, 5.4, -0.8), "nose side": (0, 3.6, 2.8), "nose tip": (0, 1.2, -0.2),
         "nose base": (0, 1.6, -0.2), "upper side border": (0.5, 2.8, 0.5),
         "upper side": (0.2, 0.5, 0), "fold": (1, 3.8, 2.2), "nose root": (0, -2, 1),
-        "brow inner": (-1.4, -3, 1), "cheek": (0, 2.8, 1.8), "lower lid": (0, 0.8, 0.4),
+        "brow inner": (-1.8, -3.6, 1.2), "cheek": (0, 3.2, 2.2), "lower lid": (0, 0.8, 0.4),
         "upper border": (0, 1.6, 0.3), "upper seam": (0, 0.2, 0), "philtrum": (0, 2, 0),
         "lower seam": (0, 0, 0), "lower side": (0, 0, 0), "corner": (0.2, 0.8, -0.2),
     },
@@ -96,13 +96,13 @@ PAIRED: Mapping[str, Moves] = {
 
 CENTRED: Mapping[str, Moves] = {
     "mouthFunnel": {
-        "corner": (-6, 0.2, 5.5), "upper seam": (0, 4.6, 7.2), "upper lip": (0, 3.4, 7.4),
-        "upper border": (0, 2, 5), "upper side": (-2.6, 4.8, 6.4),
-        "upper side border": (-2.6, 2.6, 4.6), "lower seam": (0, -5.4, 7.4),
-        "lower lip": (0, -4.4, 7.8), "lower border": (0, -2.6, 5.4),
-        "lower side": (-2.6, -5.2, 6.6), "lower side border": (-2.6, -2.8, 4.8),
-        "philtrum": (0, 0.4, 1.4), "chin": (0, -0.8, 0.6), "fold": (-2.2, 0, 2),
-        "low cheek": (-2.2, 0, 0.8),
+        "corner": (-10, 0.2, 7.5), "upper seam": (0, 4.4, 8.4), "upper lip": (0, 3.4, 8.8),
+        "upper border": (0, 1.8, 6), "upper side": (-4.8, 3.4, 7.6),
+        "upper side border": (-4.6, 1.8, 5.6), "lower seam": (0, -5, 8.4),
+        "lower lip": (0, -4.4, 9), "lower border": (0, -2.6, 6),
+        "lower side": (-4.8, -3.8, 7.6), "lower side border": (-4.6, -2.2, 5.6),
+        "philtrum": (0, 0.4, 1.6), "chin": (0, -0.8, 0.6), "fold": (-3.8, 0, 2.8),
+        "low cheek": (-3.4, 0, 0.6),
     },
     "mouthPucker": {
         "corner": (-9.5, 0.4, 7.5), "upper seam": (0, -0.2, 8), "upper lip": (0, 0.6, 8.4),

@@ -139,9 +139,9 @@ def _hair(colour: Array, p: Array, ear: Array) -> Array:
 
 def _lids(colour: Array, lid: Array) -> Array:
     """Roots of the lashes and the wet rim; lid is the ring, negative on lower lids."""
-    colour = _mix(colour, (190.0, 130.0, 112.0), 0.45 * smoothstep(lid, 0.5, 0.75))
-    fold = np.exp(-(((lid - 0.57) / 0.05) ** 2))
-    colour = _mix(colour, (136.0, 82.0, 70.0), 0.5 * fold)
+    colour = _mix(colour, (190.0, 130.0, 112.0), 0.35 * smoothstep(lid, 0.4, 0.8))
+    fold = np.exp(-(((lid - 0.57) / 0.06) ** 2))
+    colour = _mix(colour, (136.0, 82.0, 70.0), 0.4 * fold)
     upper = smoothstep(lid, 0.9, 0.97) * (1.0 - smoothstep(lid, 1.1, 1.2))
     colour = _mix(colour, (62.0, 40.0, 34.0), 0.85 * upper)
     lower = smoothstep(-lid, 0.93, 0.99) * (1.0 - smoothstep(-lid, 1.0, 1.05))
@@ -168,7 +168,7 @@ def _brows(colour: Array, known: Array) -> Array:
 
 def brow_height(t: Array) -> Array:
     """Height of the brow's middle line in millimetres, t from 0 inner to 1 outer end."""
-    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [14.8, 16.9, 18.6, 12.6])
+    return np.interp(t, [0.0, 0.3, 0.65, 1.0], [12.3, 14.6, 16.8, 11.8])
 
 
 def eye_texture(size: int = 256) -> NDArray[np.uint8]:

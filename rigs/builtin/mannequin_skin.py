@@ -226,7 +226,7 @@ def _add_neck(skin: Skin, top: IntArray) -> IntArray:
     start = skin.points[top]
     round_head = COLUMNS
     end_direction = np.stack([np.sin(round_head), np.zeros(len(top)), np.cos(round_head)], -1)
-    end_origin = np.array([0.0, -186.0, -40.0])
+    end_origin = np.array([0.0, -176.0, -39.0])
     end = cast(np.tile(end_origin, (len(top), 1)), end_direction)
     quads, previous = [], top
     for k in range(1, NECK_ROWS + 1):
