@@ -105,8 +105,9 @@ def test_a_mirrored_clip_swaps_left_and_right(read: Read) -> None:
     swapped = np.abs(a[:, mirrored(BLENDSHAPES)] - b)[:, sided].mean()
     straight = np.abs(a - b)[:, sided].mean()
     assert swapped < 0.6 * straight
-    left, right = (BLENDSHAPES.index(n) for n in ("eyeBlinkLeft", "eyeBlinkRight"))
-    assert correlation(a[:, left] - a[:, right], b[:, right] - b[:, left]) > 0.7
+    for base in ("browOuterUp", "eyeLookOut", "mouthSmile"):
+        left, right = (BLENDSHAPES.index(base + side) for side in ("Left", "Right"))
+        assert correlation(a[:, left] - a[:, right], b[:, right] - b[:, left]) > 0.7, base
     yaw = [
         correlation([e.head[i, 2] for e in plain], [e.head[i, 2] for e in flipped]) for i in (0, 1)
     ]
