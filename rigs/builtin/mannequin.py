@@ -23,6 +23,8 @@ INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
 SMALLEST = 0.15
 """Displacements, in millimetres, that fade to nothing here to keep the file small."""
+UNSEEN = 0.06
+"""Millimetres below which what is left after fading is not stored at all."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 
 
@@ -56,6 +58,7 @@ def build() -> Rig:
     deltas = np.stack([fields[c.name] for c in described])
     travel = np.linalg.norm(deltas, axis=2, keepdims=True)
     deltas *= smoothstep(travel, SMALLEST, 5.0 * SMALLEST)
+    deltas *= np.linalg.norm(deltas, axis=2, keepdims=True) > UNSEEN
     mesh = Mesh(
         vertices=np.asarray(points / 1000.0, np.float32),
         triangles=triangles.astype(np.int32),

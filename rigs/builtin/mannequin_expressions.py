@@ -125,10 +125,10 @@ def _unfold_lids(tissue: Tissue) -> Array:
     out = np.zeros_like(tissue.points)
     mine = np.isin(tissue.where, (1, 2)) & (tissue.ring <= 1.0)
     sideways = np.abs(tissue.points[mine, 0]) - EYE[0]
-    filled = np.exp(-(((tissue.ring[mine] - 0.55) / 0.17) ** 2)) * (tissue.upper[mine] > 0)
+    filled = np.exp(-(((tissue.ring[mine] - 0.5) / 0.22) ** 2)) * (tissue.upper[mine] > 0)
     ends = np.clip(1.0 - (sideways / 18.0) ** 4, 0.0, 1.0)
     crease = lid_crease(tissue.ring[mine], tissue.upper[mine], sideways)
-    out[mine, 2] = 0.9 * filled * ends - 0.7 * crease
+    out[mine, 2] = 1.1 * filled * ends - 0.7 * crease
     return out
 
 

@@ -127,7 +127,7 @@ def _lid_inside(t: float, flat: Array, side: float) -> Array:
 
 def seam(s: Array) -> Array:
     """(..., 2) x and y of the line where the lips meet, s from -1 to 1."""
-    y = -68.2 - 0.9 * np.exp(-((s / 0.16) ** 2)) + 0.5 * np.cos(np.pi * s) - 0.6 * s**4
+    y = -68.2 - 0.9 * np.exp(-((s / 0.16) ** 2)) + 0.5 * np.cos(np.pi * s) - 0.1 * s**4
     return np.stack([MOUTH_HALF_WIDTH * s, y], -1)
 
 
@@ -189,8 +189,8 @@ def _lip(k: float, s: Array, upper: Array, border: Array, line: Array) -> Array:
 _PROFILE: NDArray[np.float64] = np.array(
     [
         [0.0, 0.13, 0.28, 0.45, 0.62, 0.78, 0.90, 1.0],
-        [0.0, 0.8, 1.9, 3.1, 4.1, 4.1, 2.8, 0.3],  # upper
-        [0.0, 0.5, 1.6, 3.3, 4.7, 4.9, 3.4, 0.3],  # lower
+        [0.0, 0.8, 1.9, 3.0, 3.8, 3.8, 2.6, 0.3],  # upper
+        [0.0, 0.5, 1.6, 3.1, 4.3, 4.4, 3.1, 0.3],  # lower
     ]
 )
 

@@ -91,7 +91,7 @@ _SIDES: tuple[tuple[Ball | Bone, float], ...] = (
     (Bone((50, -52, -14), (11, -196, 6), (8, 5.5)), 18.0),  # muscle of the neck
 )
 _NOSE: tuple[tuple[Ball | Bone, float], ...] = (
-    (Bone((0, 8, 86), (0, -29, 105.5), (7.4, 7.6)), 20.0),  # bridge
+    (Bone((0, 8, 86), (0, -29, 105.2), (7.8, 8.2)), 22.0),  # bridge
     (Bone((0, -16, 101), (0, -32, 110.5), (5.8, 7.0)), 10.0),
     (Ball((0, -34.0, 110.5), (8.8, 7.6, 8.6)), 8.0),  # tip
     (Ball((0, -41.0, 105.5), (3.6, 4.0, 8)), 7.0),  # columella
@@ -129,7 +129,7 @@ def _carve(d: Array, side: Array) -> Array:
     """Orbits, temples, the hollow under the lower lip and beside the chin."""
     d = smooth_cut(d, Ball((30, -1, 95), (21, 14, 16), -10).distance(side), 14.0)
     d = smooth_cut(d, Ball((82, 18, 62), (14, 24, 24)).distance(side), 30.0)
-    return smooth_cut(d, Ball((0, -89, 112), (20, 6, 12)).distance(side), 14.0)
+    return smooth_cut(d, Ball((0, -89, 112.8), (20, 6, 12)).distance(side), 15.0)
 
 
 def _eyelid_bulge(exact: Array) -> Array:
