@@ -241,10 +241,8 @@ def _report(args: argparse.Namespace, opened: Input, outlets: Any, result: "Resu
     if args.json:
         print(json.dumps(_summary(args, opened, outlets, result, written, fps)))
     else:
-        print(
-            f"{result.frames} frames, a face in {result.found}, {fps:.1f} frames a second",
-            file=sys.stderr,
-        )
+        frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
+        print(f"{frames}, a face in {result.found}, {fps:.1f} frames a second", file=sys.stderr)
         for path in written:
             print(path)
     if result.error:
