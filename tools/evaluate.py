@@ -30,7 +30,13 @@ DEMO_TAKE = Path(__file__).parent / "data" / "demo_take.csv"
 
 def add_verb(verbs: Any) -> None:
     """Add ``eval`` to the command line."""
-    parser = verbs.add_parser("eval", help="measure how exactly rigs are solved")
+    parser = verbs.add_parser(
+        "eval",
+        help="measure how exactly rigs are solved",
+        description="Measure quality on this machine and print tables.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     kinds = parser.add_subparsers(metavar="WHAT", required=True)
     rigs = kinds.add_parser(
         "rigs",
