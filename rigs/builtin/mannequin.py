@@ -23,7 +23,7 @@ INSIDE_RING = 1.3
 """Mouth quads beyond this ring are lining, not lips."""
 SMALLEST = 0.15
 """Displacements, in millimetres, that fade to nothing here to keep the file small."""
-UNSEEN = 0.06
+UNSEEN = 0.09
 """Millimetres below which what is left after fading is not stored at all."""
 NECK_PIVOT = np.array([0.0, -28.0, -12.0])
 

@@ -80,7 +80,7 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     xz, normal = arch(np.array([middle]), *(UPPER_ARCH if upper else LOWER_ARCH))
     thick = (3.0, 3.0, 3.6, 4.4, 4.6, 5.0)[k]
     tall = ((10.6, 9.4, 10.4, 8.6, 8.0, 7.4) if upper else (9.2, 9.2, 10.0, 8.6, 8.0, 7.4))[k]
-    lat = np.radians(np.linspace(-86, 86, 7))
+    lat = np.radians([-90, -82, -55, 0, 55, 82, 90])
     lon = 2 * np.pi * (np.arange(10) + 0.5) / 10
     a, b = np.meshgrid(lat, lon, indexing="ij")
 
