@@ -8,7 +8,7 @@ from .mannequin_surface import EYE, EYE_RADIUS, Array
 IntArray = NDArray[np.int64]
 Piece = tuple[Array, IntArray]
 
-IRIS_ANGLE = 30.0
+IRIS_ANGLE = 29.0
 """Degrees from the optical axis to the edge of the iris."""
 EYE_TEXTURE_ANGLE = 105.0
 """Degrees from the optical axis to the edge of the eyeball's texture and mesh."""

@@ -96,11 +96,11 @@ PAIRED: Mapping[str, Moves] = {
 
 CENTRED: Mapping[str, Moves] = {
     "mouthFunnel": {
-        "corner": (-10, 0.2, 7.5), "upper seam": (0, 4.4, 8.4), "upper lip": (0, 3.4, 8.8),
-        "upper border": (0, 1.8, 6), "upper side": (-4.8, 3.4, 7.6),
-        "upper side border": (-4.6, 1.8, 5.6), "lower seam": (0, -5, 8.4),
+        "corner": (-8, 0.2, 6.2), "upper seam": (0, 4.8, 8.0), "upper lip": (0, 3.4, 8.8),
+        "upper border": (0, 1.8, 6), "upper side": (-3.8, 4.0, 7.0),
+        "upper side border": (-3.7, 2.1, 5.2), "lower seam": (0, -5, 8.4),
         "lower lip": (0, -4.4, 9), "lower border": (0, -2.6, 6),
-        "lower side": (-4.8, -3.8, 7.6), "lower side border": (-4.6, -2.2, 5.6),
+        "lower side": (-3.8, -4.4, 7.0), "lower side border": (-3.7, -2.5, 5.2),
         "philtrum": (0, 0.4, 1.6), "chin": (0, -0.8, 0.6), "fold": (-3.8, 0, 2.8),
         "low cheek": (-3.4, 0, 0.6),
     },

@@ -45,7 +45,7 @@ def lid_margin(m: Array, upper: Array) -> Array:
     sideways = -0.2 + 16.0 * m
     axis = -0.3 + 1.3 * m - 0.5 * m**2
     peak = m + 0.13 * (1 - m**2)
-    high = 6.2 * (1 - np.abs(peak) ** 2.3) ** 0.85
+    high = 5.6 * (1 - np.abs(peak) ** 2.3) ** 0.85
     trough = m - 0.15 * (1 - m**2)
     low = -5.8 * (1 - np.abs(trough) ** 2.6) ** 0.9
     height = axis + np.where(upper > 0, high, np.where(upper < 0, low, 0.0))
