@@ -69,6 +69,7 @@ def add_verb(verbs: Any) -> None:
         "--seed", type=int, default=0, metavar="N", help="of the combinations (default: 0)"
     )
     rigs.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
+    rigs.add_argument("--points", action="store_true", help="also a row for every face point")
     rigs.add_argument("--json", action="store_true", help="figures for scripts, every face point")
     rigs.set_defaults(run=run)
 
@@ -100,7 +101,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_summary(source.name, trips, carried), indent=1))
     else:
-        print("\n".join([*_round_trip_lines(trips), "", *_carried_lines(source.name, carried)]))
+        lines = [*_round_trip_lines(trips), "", *_carried_lines(source.name, carried)]
+        if args.points:
+            lines += ["", *_point_lines(carried)]
+        print("\n".join(lines))
     return 0
 
 
@@ -170,4 +174,22 @@ def _carried_lines(source: str, carried: "list[tuple[str, Carried]]") -> list[st
         for region, (mean, lowest, gain, _) in c.by_region().items():
             name = f"{c.rig}, {curves}"
             lines.append(f"{name:{wide}} {region:10} {mean:6.3f} {lowest:7.3f} {gain:6.2f}")
+    return lines
+
+
+def _point_lines(carried: "list[tuple[str, Carried]]") -> list[str]:
+    """A row for each face point, a column for each rig: mean correlation over all takes."""
+    from freeavatar.animator.anchor_table import ANCHORS
+
+    rigs = list(dict.fromkeys(c.rig for _, c in carried))
+    lines = [f"{'face point':28}" + "".join(f" {rig[:15]:>15}" for rig in rigs)]
+    for name in (a.name for a in ANCHORS):
+        row = ""
+        for rig in rigs:
+            values = [
+                c.correlation[name] for _, c in carried if c.rig == rig and name in c.correlation
+            ]
+            row += f" {sum(values) / len(values):15.3f}" if values else f" {'-':>15}"
+        if row.strip(" -"):
+            lines.append(f"{name:28}{row}")
     return lines

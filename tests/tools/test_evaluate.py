@@ -30,3 +30,12 @@ def test_json_has_every_face_point(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_rig_without_a_mesh_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "rigs", "arkit"]) == 1
     assert "rig arkit has no mesh to measure" in capsys.readouterr().err
+
+
+def test_points_are_a_table_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "rigs", "toon", "--samples", "1", "--points"]) == 0
+    table = capsys.readouterr().out.split("face point")[1].splitlines()
+    assert table[0].split() == ["toon"]
+    rows = {line.split()[0]: float(line.split()[1]) for line in table[1:]}
+    assert {"lower_lip_line", "lid_upper_mid_left", "chin"} <= set(rows)
+    assert 0.5 < rows["lower_lip_line"] <= 1.0
