@@ -60,8 +60,8 @@ class Preview:
         Raises:
             BridgeError: the film cannot be written.
         """
-        # Half a source frame of slack, so that a source of just this rate shows every frame.
-        if expression.time < self._due - 0.5 / self.rate:
+        # Slower sources show every frame, also where their times jitter.
+        if self.rate > 1.02 * FASTEST and expression.time < self._due - 0.5 / self.rate:
             return
         self._due = max(self._due, expression.time) + 1.0 / FASTEST
         film = self._film or self._open(frame)
