@@ -1,9 +1,14 @@
 #!/bin/sh
 # Makes sure that Debian/Ubuntu packages are there: installs them where it may, else says how.
-#   tools/system-packages.sh PACKAGE...
+#   tools/system-packages.sh [PROGRAM:]PACKAGE...
+# A package with a program is not needed where that program is there from elsewhere.
 set -u
 missing=""
-for package in "$@"; do
+for wanted in "$@"; do
+    package=${wanted##*:}
+    case $wanted in
+    *:*) command -v "${wanted%%:*}" >/dev/null && continue ;;
+    esac
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
         missing="$missing $package"
 done
