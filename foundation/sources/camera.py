@@ -4,8 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,13 @@ from numpy.typing import NDArray
 from freeavatar.foundation.errors import SourceError
 from freeavatar.foundation.expression import Frame
 
+from .source import Closing
+
 WAIT = 5.0
 """Seconds without a picture after which a camera counts as gone."""
 
 
-class CameraSource:
+class CameraSource(Closing):
     """Newest frames of a webcam until it is unplugged or ``end`` is reached.
 
     A thread empties the camera's queue, so a slow reader skips pictures instead of falling behind.
@@ -65,17 +66,6 @@ class CameraSource:
                 return
             yield Frame(picture=picture, index=index, time=moment - begin)
             index += 1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop capturing and give the camera back."""

@@ -5,8 +5,6 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from freeavatar.foundation.errors import SourceError
 from freeavatar.foundation.expression import Frame
+
+from .source import Closing
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ BACKDROP = 128
 """Grey level put behind transparent pixels, so that no hidden colour becomes part of a face."""
 
 
-class PictureSource:
+class PictureSource(Closing):
     """Pictures as frames, ``rate`` a second.
 
     Args:
@@ -87,20 +87,6 @@ class PictureSource:
                 continue
             yield Frame(picture=picture, index=index, time=time)
             index += 1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing stays open between pictures."""
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -70,3 +70,21 @@ class Source(Protocol):
     def close(self) -> None:
         """Release files and devices."""
         ...
+
+
+class Closing:
+    """What every source of ours shares: leaving its ``with`` statement closes it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing to do where files are open only while an iterator runs."""

@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from freeavatar.foundation.expression import Frame
 
 from .clock import Clock
 from .pictures import LARGEST_PICTURE, over_backdrop
+from .source import Closing
 
 Matrix = NDArray[np.int32]
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ FAILED_READS = 20
 """Reads of the container that may fail in a row before the rest is given up."""
 
 
-class VideoSource:
+class VideoSource(Closing):
     """Frames of a video file; each iteration starts over.
 
     Time 0 is the start of the container (the earliest of its streams), so that sound stays in
@@ -84,20 +84,6 @@ class VideoSource:
         if not index:
             until = "the end" if self._end is None else f"{self._end:g} s"
             raise SourceError(f"{self._path} has no frame between {self._start:g} s and {until}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing to do: the file is open only while an iterator runs."""
 
     def _from_start(self) -> Iterator[tuple[float, VideoFrame]]:
         """Times and frames from ``start`` on; seeks, unless the seek lands behind it."""
