@@ -1,6 +1,7 @@
 """Finds MediaPipe's Face Landmarker bundle, or downloads it once and checks it."""
 
 import hashlib
+import http.client
 import os
 import tempfile
 import urllib.error
@@ -85,8 +86,9 @@ def download_bundle(target: Path, *, url: str, sha256: str, timeout: float = TIM
                 f"(sha256 {found[:12]}…, expected {sha256[:12]}…); {_by_hand(url, target)}"
             )
         part.replace(target)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = error.reason if type(error) is urllib.error.URLError else error
+        reason = str(reason).strip() or type(error).__name__
         raise ReaderError(
             f"cannot download the MediaPipe face bundle: {reason}; {_by_hand(url, target)}"
         ) from error

@@ -19,7 +19,7 @@ WAIT = 5.0
 
 
 class CameraSource(Closing):
-    """Newest frames of a webcam until it is unplugged or ``end`` is reached.
+    """Newest frames of a webcam until it is closed or ``end`` is reached.
 
     A thread empties the camera's queue, so a slow reader skips pictures instead of falling behind.
 
@@ -53,6 +53,7 @@ class CameraSource(Closing):
         self._fresh = threading.Condition()
         self._newest: tuple[float, NDArray[np.uint8]] | None = None
         self._stopping = False
+        self._lost = False
         self._thread = threading.Thread(target=self._capture, daemon=True)
         self._thread.start()
 
@@ -81,7 +82,7 @@ class CameraSource(Closing):
             moment = monotonic()
             with self._fresh:
                 if not good:
-                    self._stopping = True
+                    self._stopping = self._lost = True
                 else:
                     self._newest = (moment, np.ascontiguousarray(picture[..., ::-1]))
                 self._fresh.notify_all()
@@ -92,6 +93,8 @@ class CameraSource(Closing):
             if not waited:
                 raise SourceError(f"camera {self._index} has given no picture for {WAIT:g} s")
             newest, self._newest = self._newest, None
+            if newest is None and self._lost:
+                raise SourceError(f"camera {self._index} gives no more pictures; was it unplugged?")
             return newest
 
 

@@ -34,16 +34,15 @@ def open_source(
         SourceError: nothing readable there; one line that says why.
     """
     _check_range(start, end, rate)
-    path = Path(text).expanduser()
-    exists = path.exists()
-    camera = None if exists else re.fullmatch(r"(?:camera:)?([0-9]{1,3})", text.strip())
-    if camera:
+    camera = camera_number(text)
+    if camera is not None:
         if start:
             raise SourceError("a camera has no past: leave out --start or name a recording")
         from .camera import CameraSource
 
-        return CameraSource(int(camera[1]), end=end)
-    if not exists:
+        return CameraSource(camera, end=end)
+    path = Path(text).expanduser()
+    if not text or not path.exists():
         raise SourceError(f"there is no file, folder or camera called {text!r}")
     if path.is_dir():
         from .pictures import PictureSource, pictures_in
@@ -54,6 +53,15 @@ def open_source(
             files, words, rate=rate, start=start, end=end, skip_damaged=skip_damaged
         )
     return _open_file(path, start, end)
+
+
+def camera_number(text: str) -> int | None:
+    """The camera a person named (``0`` or ``camera:0``), or None where it is something else.
+
+    A file or folder of that name wins over the camera.
+    """
+    named = re.fullmatch(r"(?:camera:)?([0-9]{1,3})", text.strip())
+    return int(named[1]) if named and not Path(text).expanduser().exists() else None
 
 
 def _open_file(path: Path, start: float | None, end: float | None) -> Source:

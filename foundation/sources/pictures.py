@@ -61,6 +61,7 @@ class PictureSource(Closing):
         self.description = description
         self.damaged = 0
         self._skip_damaged = skip_damaged
+        self._told: set[Path] = set()
         self._files = [
             (position / rate, file)
             for position, file in enumerate(files)
@@ -83,7 +84,9 @@ class PictureSource(Closing):
                 if not self._skip_damaged:
                     raise
                 self.damaged += 1
-                log.warning("left out: %s", error)
+                if file not in self._told:
+                    self._told.add(file)
+                    log.warning("left out: %s", error)
                 continue
             yield Frame(picture=picture, index=index, time=time)
             index += 1

@@ -18,15 +18,17 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/whole, /truncated (fewer bytes than promised), /endless (no length, far too many), 404."""
+    """/whole, /truncated (fewer bytes than promised), /endless (no length, far too many), /broken (half a chunked answer), 404."""
 
     def do_GET(self) -> None:
-        if self.path not in ("/whole", "/truncated", "/huge", "/endless"):
+        if self.path not in ("/whole", "/truncated", "/huge", "/endless", "/broken"):
             self.send_error(404)
             return
         self.send_response(200)
         if self.path == "/huge":
             self.send_header("Content-Length", str(1 << 40))
+        elif self.path == "/broken":
+            self.send_header("Transfer-Encoding", "chunked")
         elif self.path != "/endless":
             self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
@@ -63,6 +65,7 @@ def test_a_download_arrives_whole(server: str, tmp_path: Path) -> None:
     [
         ("whole", "0" * 64, "not the expected file"),
         ("truncated", SHA256, "broke off"),
+        ("broken", SHA256, "cannot download"),
         ("huge", SHA256, "far more than the bundle has"),
         ("absent", SHA256, "404"),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from freeavatar.foundation.errors import SourceError
-from freeavatar.foundation.sources import camera, open_source
+from freeavatar.foundation.sources import camera, camera_number, open_source
 
 
 @pytest.mark.parametrize("text", ["97", "camera:97"])
@@ -22,6 +22,21 @@ def test_an_absent_camera_is_named_with_those_there_are(text: str, capfd: Any) -
 def test_a_camera_has_no_past() -> None:
     with pytest.raises(SourceError, match="--start"):
         open_source("0", start=2)
+
+
+def test_a_number_or_camera_is_a_camera_unless_a_file_has_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "7").touch()
+    monkeypatch.chdir(tmp_path)
+    assert [camera_number(text) for text in ("0", "camera:12", "7", "clip.mp4", "1234", "")] == [
+        0, 12, None, None, None, None,
+    ]  # fmt: skip
+
+
+def test_an_empty_name_is_no_input() -> None:
+    with pytest.raises(SourceError, match="no file, folder or camera called ''"):
+        open_source("")
 
 
 def test_a_file_named_like_a_number_wins(
@@ -52,9 +67,10 @@ def test_a_slow_reader_gets_the_newest_picture(
     monkeypatch.setattr(camera, "_open_camera", lambda index: Paced(path))
     with open_source("camera:0") as source:
         seen = []
-        for frame in source:
-            seen.append((frame.index, number(frame.picture), frame.time))
-            time.sleep(0.1)
+        with pytest.raises(SourceError, match="camera 0 gives no more pictures; was it unplugged"):
+            for frame in source:
+                seen.append((frame.index, number(frame.picture), frame.time))
+                time.sleep(0.1)
     indices, numbers, times = zip(*seen, strict=True)
     assert indices == tuple(range(len(seen))) and 3 <= len(seen) <= 8
     assert list(numbers) == sorted(set(numbers)) and max(numbers) >= 20

@@ -102,6 +102,11 @@ def test_a_damaged_picture_is_named_or_left_out(
     assert source.damaged == 1 and [f.index for f in frames] == [0, 1]
     assert frames[1].time == pytest.approx(2 / 30)
     assert "1.png" in caplog.text
+    (tmp_path / "0.png").write_bytes(b"")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), open_source(str(tmp_path), skip_damaged=True) as source:
+        assert len(list(source)) == 1
+    assert caplog.text.count("0.png") == 1, "said once, though the first picture is sought twice"
 
 
 def test_not_a_picture(tmp_path: Path) -> None:
