@@ -54,6 +54,9 @@ def _index(convention: str) -> Mapping[str, str]:
     for name in names:
         for key in keys(name)[1:]:
             found.setdefault(key, name)
+    for alias, name in table.aliases.items():
+        for key in keys(alias):
+            found.setdefault(key, name)
     return MappingProxyType(found)
 
 

@@ -90,6 +90,10 @@ AU_CONVENTION = Convention(
     name="facs",
     title="FACS action units",
     controls=MappingProxyType(ACTION_UNITS),
+    # FACS calls these action descriptors; many rigs number them as units.
+    aliases=MappingProxyType(
+        {"AD19": "AU19", "AD29": "AU29", "AD30L": "AU30L", "AD30R": "AU30R", "AD34": "AU34"}
+    ),
     # Eyes and lips that two units share are sent through one of them only.
     sent=MappingProxyType(
         {

@@ -33,8 +33,11 @@ _REGION_WORDS: tuple[tuple[Region, tuple[str, ...]], ...] = (
 
 
 def words(name: str) -> list[str]:
-    """The words of a name in lower case: eyeBlink_L gives eye, blink, l."""
-    return [w.lower() for w in _WORD.findall(name)]
+    """The words of a name in lower case: eyeBlink_L gives eye, blink, l; AU01 gives au, 1."""
+    return [
+        w.lstrip("0") or "0" if w.isascii() and w.isdigit() else w.lower()
+        for w in _WORD.findall(name)
+    ]
 
 
 def _side_of(word: str) -> Side | None:

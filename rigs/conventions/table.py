@@ -32,6 +32,8 @@ class Convention:
     """Regions of controls whose hub values do not tell."""
     minimum: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Least value of controls that are not 0..1."""
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Other names that files have for some controls, with the convention's own."""
     affixes: tuple[str, ...] = ()
     """Beginnings that belong to the convention and may be dropped or present."""
 

@@ -74,13 +74,6 @@ VROID = both_sides(
     sides=("L", "R"),
 )  # fmt: skip
 
-EMOTIONS = MappingProxyType(
-    both_sides(
-        {"happy": HAPPY, "angry": ANGRY, "sad": SAD, "relaxed": RELAXED, "surprised": SURPRISED}
-    )
-)
-"""ARKit values of the five VRM 1.0 emotions at their maximum."""
-
 # A smile both ways would count the same corner twice: emotions and vowels are solved for, the
 # eyes are sent straight.
 _EYES_1 = both_sides(

@@ -184,6 +184,18 @@ def test_plain_words() -> None:
     ]
 
 
+def test_action_units_in_every_spelling() -> None:
+    given = {
+        "AU01": {"browInnerUp": 1.0}, "AU_04": {"browDownLeft": 1.0, "browDownRight": 1.0},
+        "AU02_L": {"browOuterUpLeft": 1.0}, "AU12R": {"mouthSmileRight": 1.0},
+        "AD19": {"tongueOut": 1.0}, "AD29": {"jawForward": 1.0}, "AD30L": {"jawLeft": 1.0},
+        "AD30_R": {"jawRight": 1.0}, "AD34": {"cheekPuff": 1.0},
+    }  # fmt: skip
+    for control in describe_controls(tuple(given)):
+        assert (control.convention, dict(control.hub)) == ("facs", given[control.name])
+    assert not {n for n in from_arkit("facs", np.ones(52)) if n.startswith("AD")}
+
+
 def test_names_that_say_nothing_get_nothing() -> None:
     names = ["c01", "c02", "chomp", "HideHairBalls", "peepers_shut_1", "lips", "Lips", "R"]
     controls = describe_controls(names)
