@@ -51,6 +51,8 @@ def registered() -> tuple[str, ...]:
     root = folder()
     if not root.is_dir():
         return ()
+    for aside in root.glob(f"{_OLD}*"):
+        _recover(aside.name.removeprefix(_OLD))
     return tuple(sorted(p.parent.name for p in root.glob(f"*/{_TEXT}") if _allowed(p.parent.name)))
 
 
@@ -157,8 +159,12 @@ def remove(name: str) -> None:
     """
     if name in BUILT_IN:
         raise RigError(f"{name} is a built-in rig and cannot be removed")
+    if _allowed(name):
+        _recover(name)
     if not _allowed(name) or not (folder() / name).is_dir():
         raise _unknown(name, registered())
+    # What a killed replacement left would otherwise come back as this rig.
+    shutil.rmtree(folder() / f"{_OLD}{name}", ignore_errors=True)
     aside = folder() / f"{_NEW}removed-{os.getpid()}-{name}"
     (folder() / name).rename(aside)
     shutil.rmtree(aside)

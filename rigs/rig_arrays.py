@@ -5,6 +5,7 @@ Displacements are stored for the vertices that move only; textures as PNG, each 
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -92,11 +93,18 @@ def read_arrays(path: Path) -> tuple[tuple[str, ...], Mesh | None, Anchors | Non
     return names, mesh, _anchors(path, arrays, "anchor_") if "anchor_names" in arrays else None
 
 
+_UNREADABLE = (
+    OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError,
+    NotImplementedError,
+)  # fmt: skip
+"""What numpy and zipfile raise over damaged archives."""
+
+
 def _open(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise RigError(f"{path}: cannot be read ({error}); register the rig again") from None
 
 

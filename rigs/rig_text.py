@@ -135,7 +135,7 @@ def read_text(path: Path) -> dict[str, Any]:
             message names the file and the key.
     """
     try:
-        fields = tomllib.loads(path.read_text("utf-8"))
+        fields = tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RigError(f"{path}: is not valid TOML: {error}") from None
     except OSError as error:
@@ -149,6 +149,9 @@ def read_text(path: Path) -> dict[str, Any]:
         raise top.error("notes", "must be a list of texts")
     if top.get("units_per_metre", 1.0) <= 0:
         raise top.error("units_per_metre", "must be above 0")
+    expressions = top.get("expressions", {})
+    if not all(isinstance(clip, dict) for clip in expressions.values()):
+        raise top.error("expressions", "must hold one table for each expression")
     return {
         "name": top.get("name"),
         "source": top.get("source", ""),
@@ -158,7 +161,7 @@ def read_text(path: Path) -> dict[str, Any]:
         "up_axis": top.get("up_axis", "y"),
         "units_per_metre": top.get("units_per_metre", 1.0),
         "controls": _controls(top),
-        "expressions": MappingProxyType(top.get("expressions", {})),
+        "expressions": MappingProxyType(expressions),
     }
 
 

@@ -350,6 +350,56 @@ def test_a_kill_between_the_two_renames_is_repaired(head: Path) -> None:
     assert place.is_dir()
 
 
+def test_a_rig_between_the_two_renames_is_listed_and_can_be_removed(head: Path) -> None:
+    for finish in (registry.registered, lambda: registry.remove("anna")):
+        registry.register(head, "anna", force=True)
+        place = registry.folder() / "anna"
+        place.rename(place.with_name(".old-anna"))
+        result = finish()
+        assert result in (("anna",), None)
+    assert list(registry.folder().iterdir()) == []
+
+
+def test_a_removed_rig_does_not_come_back(head: Path) -> None:
+    """A kill after the second rename leaves the replaced folder behind."""
+    registry.register(head, "anna")
+    shutil.copytree(registry.folder() / "anna", registry.folder() / ".old-anna")
+    registry.remove("anna")
+    with pytest.raises(RigError, match="no rig named anna"):
+        registry.load("anna")
+    assert registry.registered() == ()
+
+
+def test_text_saved_by_a_windows_editor_is_read(head: Path) -> None:
+    registry.register(head, "anna")
+    path = registry.folder() / "anna" / "rig.toml"
+    text = path.read_text("utf-8").replace("maximum = 1.0", "maximum = 2.0", 1)
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert registry.load("anna").controls[0].maximum == 2.0
+
+
+def test_expressions_that_are_no_tables_are_refused(head: Path) -> None:
+    registry.register(head, "anna")
+    path = registry.folder() / "anna" / "rig.toml"
+    path.write_text(path.read_text("utf-8").replace("[expressions]", "[expressions]\nhappy = 3"))
+    with pytest.raises(RigError, match=r"rig\.toml: expressions must hold one table"):
+        registry.load("anna")
+
+
+def test_any_flipped_byte_of_the_arrays_is_at_most_one_clear_error(head: Path) -> None:
+    registry.register(head, "anna")
+    path = registry.folder() / "anna" / "mesh.npz"
+    whole = path.read_bytes()
+    refused = 0
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            registry.load("anna")
+        except RigError:
+            refused += 1
+    assert refused > len(whole) / 7 / 3
+
+
 def test_a_source_that_changes_while_read_is_refused(
     head: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
