@@ -95,8 +95,12 @@ def _warning(topic: str, text: str, names: Sequence[str] = ()) -> Finding:
     return Finding(severity="warning", topic=topic, text=text, names=tuple(names))
 
 
+ALL = 64
+"""As many names of controls to look into are written out: more than a face has."""
+
+
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas; the rest beyond a few as a count."""
+    """Names with commas; the rest beyond some as a count."""
     if len(names) <= most:
         return ", ".join(names)
     return ", ".join(names[:most]) + f" and {len(names) - most} more"
@@ -181,13 +185,14 @@ class _Check:
     def _missing(self) -> Iterator[Finding]:
         missing = [name for name in ARKIT if name not in self.said]
         if len(self.arkit) < MANY_ARKIT:
-            text = f"By name, {len(self.said)} of the {len(ARKIT)} ARKit shapes are covered."
+            text = f"By name, {len(self.said)} of the {len(ARKIT)} ARKit shapes are covered"
+            text += f", not {listed(missing, ALL)}." if self.said and missing else "."
             yield _note("missing", text, missing)
         elif missing:
             by_joint = {n for n in missing if n.startswith("eyeLook") and self._has_eyes}
             make = _note if set(missing) <= by_joint | {"tongueOut"} else _warning
             text = f"{counted(missing, 'ARKit shape has', 'ARKit shapes have')} no control: "
-            yield make("missing", f"{text}{listed(missing)}.", missing)
+            yield make("missing", f"{text}{listed(missing, ALL)}.", missing)
 
     def _still(self, motion: Motion) -> Iterator[Finding]:
         still = [self.rig.controls[k] for k in motion.still]
@@ -196,10 +201,11 @@ class _Check:
         known = {*gaze, *painted}
         rest = [c.name for c in still if c.name not in known and not is_resting(c.name)]
         if rest:
-            text = f"{counted(rest, 'control moves', 'controls move')} nothing: {listed(rest)}."
-            yield _warning("dead", text, rest)
+            text = f"{counted(rest, 'control moves', 'controls move')} nothing: "
+            yield _warning("dead", f"{text}{listed(rest, ALL)}.", rest)
         if gaze:
-            text = f"{len(gaze)} gaze controls move nothing; the eye joints turn the eyes instead."
+            text = counted(gaze, "gaze control moves", "gaze controls move")
+            text += " nothing; the eye joints turn the eyes instead."
             yield _note("gaze", text, gaze)
         if painted:
             text = "These change materials only, which is not shown here: "
@@ -223,7 +229,7 @@ class _Check:
             )
         alone = [self.rig.controls[k].name for k in motion.one_sided]
         if alone:
-            text = f"One side only, its mirror image is missing: {listed(alone)}."
+            text = f"One side only, the mirror image is missing: {listed(alone, ALL)}."
             yield _warning("symmetry", text, alone)
         for left, right, ratio in motion.uneven:
             names = [self.rig.controls[left].name, self.rig.controls[right].name]
@@ -234,11 +240,10 @@ class _Check:
             )
         crossed = [self.rig.controls[k].name for k in motion.crossed]
         if crossed:
-            yield _warning(
-                "sides",
-                f"{len(crossed)} controls named for one side move the other: {listed(crossed)}.",
-                crossed,
+            text = counted(
+                crossed, "control named for one side moves", "controls named for one side move"
             )
+            yield _warning("sides", f"{text} the other: {listed(crossed, ALL)}.", crossed)
 
     def _space(self, motion: Motion) -> Iterator[Finding]:
         tall = motion.head_height
@@ -266,7 +271,8 @@ class _Check:
             yield _note("joints", "No joints: the head cannot turn.")
         looks = [c for c in self.rig.controls if c.region == "gaze" and c.hub]
         if not self._has_eyes and looks:
-            yield _note("gaze", f"No eye joints: gaze is shown by {len(looks)} controls.")
+            shown = counted(looks, "control", "controls")
+            yield _note("gaze", f"No eye joints: gaze is shown by {shown}.")
         elif not self._has_eyes:
             yield _note("gaze", "Neither eye joints nor gaze controls: the eyes cannot look.")
 

@@ -14,7 +14,6 @@ PLAUSIBLE_HEAD = (0.1, 0.7)
 """Height of a head in metres: a child's face without its skull to a cartoon head with hair."""
 USUAL_HEAD = 0.25
 Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
-HALF_TURN = np.diag([-1.0, 1, -1])
 
 DOWNWARD = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight")
 """ARKit names whose motion is mostly downward on every face."""

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from freeavatar.rigs.conventions import describe_controls
+from freeavatar.rigs.conventions import CONVENTIONS, control_named, describe_controls
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.gltf.document import Document, parse_document, read_bytes
 from freeavatar.rigs.gltf.fields import Fields, plain
-from freeavatar.rigs.spec import FloatArray, Rig
+from freeavatar.rigs.spec import Control, FloatArray, Rig
 
 from .gltf import Hints, build_mesh, understand
 from .morph_targets import morph_target_names
@@ -52,18 +52,14 @@ def load(path: Path, name: str) -> Rig:
     binds = control_binds(clips, morphs)
     if not binds:
         raise RigError(f"{path.name} has no expressions and no morph targets: nothing to drive")
-    notes = list(source.notes)
-    unseen = [n for n, c in clips.items() if not c["binds"]]
-    if unseen:
-        notes.append(
-            f"Expressions that only change materials cannot be shown here: {', '.join(unseen)}."
-        )
+    version_1 = document.root.object("extensions").has("VRMC_vrm")
     return Rig(
         name=name,
-        controls=tuple(describe_controls(tuple(binds))),
+        controls=_controls(tuple(binds), clips, "vrm1" if version_1 else "vrm0"),
         mesh=replace(mesh, deltas=_clip_deltas(binds, morphs, mesh.deltas)),
         licence=_licence(document),
-        notes=tuple(notes),
+        notes=source.notes,
+        up_axis=source.placement.up_axis,
         units_per_metre=1 / source.placement.scale,
         expressions=MappingProxyType(clips),
     )
@@ -119,6 +115,21 @@ def control_binds(
         if morph not in reached:
             binds[_unused(morph, binds)] = {morph: 1.0}
     return binds
+
+
+def _controls(
+    names: tuple[str, ...], clips: Mapping[str, Clip], version: str
+) -> tuple[Control, ...]:
+    """Controls by what the file declares of its presets, and by name for all others.
+
+    A file may have too few presets, all everyday words, for their names alone to tell.
+    """
+    known = CONVENTIONS[version].controls
+    presets = {n: clip["preset"] for n, clip in clips.items() if clip["preset"] in known}
+    return tuple(
+        replace(control_named(version, presets[c.name]), name=c.name) if c.name in presets else c
+        for c in describe_controls(names)
+    )
 
 
 def _node(document: Document, fields: Fields) -> int:

@@ -97,6 +97,28 @@ def test_missing_arkit_controls_are_named() -> None:
     assert check(head(*looks, eyes=True)).about("missing")[0].severity == "note"
     few = check(head("jawOpen", "smile")).about("missing")[0]
     assert few.severity == "note" and "3 of the 52" in few.text
+    assert all(name in few.text for name in few.names) and len(few.names) == 49
+    none = check(head("c01")).about("missing")[0]
+    assert none.text == "By name, 0 of the 52 ARKit shapes are covered."
+
+
+def test_everything_to_look_into_is_written_out() -> None:
+    names = [f"c{n:02d}" for n in range(20)]
+    rig = head(*names)
+    for name in names:
+        rig = with_deltas(rig, name, np.zeros((300, 3), np.float32))
+    dead = check(rig).about("dead")[0].text
+    assert dead.startswith("20 controls move nothing: ") and all(n in dead for n in names)
+
+
+def test_one_control_is_counted_as_one() -> None:
+    rig = head("smile_L", "smile_R", "lookUp", eyes=True)
+    assert rig.mesh is not None
+    rig = with_deltas(rig, "smile_L", rig.mesh.deltas[rig.index["smile_R"]])
+    rig = with_deltas(rig, "lookUp", np.zeros((300, 3), np.float32))
+    report = check(rig)
+    assert report.about("sides")[0].text.startswith("1 control named for one side moves the other")
+    assert report.about("gaze")[0].text.startswith("1 gaze control moves nothing")
 
 
 def test_one_sided_uneven_and_crossed_controls() -> None:
@@ -177,8 +199,8 @@ SHARED = {
     "valid_black_m_1.glb": (96, ["65 of 65 h_expressions (VALID) names; 27 of them"], ()),
     "robot_expressive.glb": (3, ["Plain words understood: Angry, Surprised, Sad."], ()),
     "godette.vrm": (18, ["16 of 17 VRM 0.x names; 16 of them"], ()),
-    "VRMC_vrm_expressions_isBinary_Overridden.vrm": (2, ["understood: happy, blink."], ()),
-    "VRMC_vrm_expressions_isBinary_Overrides.vrm": (2, ["understood: happy, blink."], ()),
+    "VRMC_vrm_expressions_isBinary_Overridden.vrm": (2, ["2 of 18 VRM 1.0 names"], ()),
+    "VRMC_vrm_expressions_isBinary_Overrides.vrm": (2, ["2 of 18 VRM 1.0 names"], ()),
 }  # fmt: skip
 
 

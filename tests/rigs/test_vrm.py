@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from freeavatar.rigs.check import check
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.gltf.builder import ARRAY_BUFFER, GlbBuilder
 from freeavatar.rigs.loaders.load import load_rig
@@ -156,7 +157,21 @@ def test_the_specification_samples(shared: Path) -> None:
     pairs = np.array([[0.4, 0.7], [0.6, 0.7], [0.0, 0.2]], np.float32)
     wanted = [[0.0, 0.7], [1.0, 0.0], [0.0, 0.2]]
     np.testing.assert_allclose(resolve_expressions(rig, pairs), wanted, atol=1e-7)
-    assert "only change materials cannot be shown here: happy, blink" in " ".join(rig.notes)
+    painted = [line for line in check(rig).lines() if "materials only" in line]
+    assert len(painted) == 1 and painted[0].endswith("happy, blink.")
+
+
+def test_declared_presets_need_no_company(tmp_path: Path) -> None:
+    """Four everyday words are no convention, but the file says that they are presets."""
+    rig = opened(tmp_path, version_1())
+    said = {c.name: c.convention for c in rig.controls}
+    assert {n: said[n] for n in ("happy", "blink", "aa")} == dict.fromkeys(
+        ("happy", "blink", "aa"), "vrm1"
+    )
+    assert said["wink"] != "vrm1"
+    blink = rig.controls[rig.index["blink"]]
+    assert dict(blink.hub) == {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
+    assert any("3 of 18 VRM 1.0 names" in line for line in check(rig).lines())
 
 
 def test_blended_overrides_add_up() -> None:
