@@ -1,6 +1,6 @@
 """One picture of everything a rig can do: the neutral and every control at its maximum."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from .camera import face_camera
+from .check_motion import Motion
 from .rendering import Renderer
 from .spec import Rig, RigFrame
 
 BACKDROP = (24, 25, 28)
 INK = (232, 233, 237)
-FAINT = (140, 144, 152)
 DEAD = (232, 93, 64)
 DIFFERENCE = np.array([92, 200, 255], np.float32)
 """sRGB of the tint on pixels that a control changes."""
@@ -28,6 +28,7 @@ def contact_sheet(
     columns: int | None = None,
     values: Mapping[str, float] | None = None,
     tint: bool = True,
+    progress: Callable[[], None] | None = None,
 ) -> Image.Image:
     """Draw the neutral, then every control at its maximum, labelled.
 
@@ -37,6 +38,7 @@ def contact_sheet(
         columns: None chooses a sheet a little wider than high.
         values: control values to show instead of each control's maximum, by name.
         tint: faintly colours the pixels that a control changes, so that small motion is found.
+        progress: called after each picture, one for the neutral and one for each control.
 
     Returns:
         RGB picture; controls that move nothing are crossed out.
@@ -53,7 +55,10 @@ def contact_sheet(
     sheet = Image.new("RGB", (across * cell, title + down * (cell + strip)), BACKDROP)
     draw = ImageDraw.Draw(sheet)
     heading: Any = ImageFont.load_default(size=round(font.size * 1.5))
-    draw.text((font.size, title / 2), _heading(rig), font=heading, fill=INK, anchor="lm")
+    still = set(Motion(rig).still) if rig.mesh is not None else set()
+    draw.text(
+        (font.size, title / 2), _heading(rig, len(still)), font=heading, fill=INK, anchor="lm"
+    )
     with _portrait(rig, cell) as renderer:
         neutral = renderer.picture(RigFrame(index=0, time=0.0, values=rig.neutral))
         for i in range(count):
@@ -63,7 +68,7 @@ def contact_sheet(
                 name = rig.controls[i - 1].name
                 value = (values or {}).get(name, rig.controls[i - 1].maximum)
                 picture = renderer.picture(_only(rig, i - 1, value))
-                dead = _moves_nothing(rig, i - 1)
+                dead = i - 1 in still
                 if tint:
                     picture = _tinted(neutral, picture)
             sheet.paste(Image.fromarray(picture), (left, top))
@@ -73,6 +78,8 @@ def contact_sheet(
             label = _shortened(text, font, cell - 6)
             middle = (left + cell / 2, top + cell + strip / 2)
             draw.text(middle, label, font=font, fill=DEAD if dead else INK, anchor="mm")
+            if progress is not None:
+                progress()
     return sheet
 
 
@@ -83,14 +90,9 @@ def _portrait(rig: Rig, cell: int) -> Renderer:
     return Renderer(rig, size=size, camera=camera)
 
 
-def _heading(rig: Rig) -> str:
-    dead = sum(_moves_nothing(rig, i) for i in range(len(rig.controls)))
+def _heading(rig: Rig, dead: int) -> str:
     text = f"{rig.name}   {len(rig.controls)} controls"
     return text + (f", {dead} without effect" if dead else "")
-
-
-def _moves_nothing(rig: Rig, control: int) -> bool:
-    return rig.mesh is not None and float(rig.mesh.motion[control]) < 1e-7
 
 
 def _only(rig: Rig, control: int, value: float) -> RigFrame:

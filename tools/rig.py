@@ -172,12 +172,15 @@ def _write_sheet(rig: "Rig", out: Path) -> None:
 
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise RenderError(f"{out}: a contact sheet is a .png, .jpg or .webp picture")
-    with tqdm(total=2, desc=f"drawing {rig.name}", disable=None, leave=False, delay=1.0) as bar:
-        sheet = contact_sheet(rig)
-        bar.update()
-        out.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(out)
-        bar.update()
+    cells = len(rig.controls) + 1
+    with tqdm(total=cells, desc=f"drawing {rig.name}", disable=None, leave=False, delay=1.0) as bar:
+
+        def drawn() -> None:
+            bar.update()
+
+        sheet = contact_sheet(rig, progress=drawn)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out)
 
 
 def _control_fields(control: "Control") -> dict[str, Any]:

@@ -259,7 +259,10 @@ def test_absent_opengl_ends_in_one_line_that_says_what_to_install() -> None:
 
 def test_the_contact_sheet_shows_every_control_and_marks_dead_ones(toy_head: MakeHead) -> None:
     rig = toy_head()
-    sheet = np.asarray(contact_sheet(rig, cell=96, columns=3)).astype(int)
+    drawn: list[int] = []
+    picture = contact_sheet(rig, cell=96, columns=3, progress=lambda: drawn.append(1))
+    sheet = np.asarray(picture).astype(int)
+    assert len(drawn) == len(rig.controls) + 1
     assert sheet.shape[1] == 3 * 96
     top = sheet.shape[0] - 96 - 19
     neutral, jaw, dead = (sheet[top : top + 96, i * 96 : (i + 1) * 96] for i in range(3))
