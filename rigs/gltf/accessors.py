@@ -23,6 +23,8 @@ COMPONENTS: dict[int, np.dtype[Any]] = {
     5126: np.dtype("<f4"),
 }
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+LARGEST = 1e12
+"""Numbers above this mean damage; their squares would still be finite in single precision."""
 MESHOPT_NAMES = ("KHR_meshopt_compression", "EXT_meshopt_compression")
 
 
@@ -39,7 +41,8 @@ def read_floats(document: Document, index: int, width: int, what: str) -> NDArra
         (count, width) float32.
 
     Raises:
-        RigError: it does not fit its buffer, has another type, or holds NaN or infinity.
+        RigError: it does not fit its buffer, has another type, or holds NaN, infinity or numbers
+            above LARGEST.
     """
     accessor = document.item("accessors", index)
     raw = _read(document, accessor, index, width, what)
@@ -47,6 +50,8 @@ def read_floats(document: Document, index: int, width: int, what: str) -> NDArra
         values = raw.astype(np.float32)
         if not np.isfinite(values).all():
             raise RigError(f"{document.file}: {what} holds NaN or infinity (accessors[{index}])")
+        if np.abs(values).max(initial=0) > LARGEST:
+            raise RigError(f"{document.file}: {what} grows beyond any size (accessors[{index}])")
         return values
     if not accessor.flag("normalized"):
         return raw.astype(np.float32)
@@ -57,12 +62,14 @@ def read_integers(document: Document, index: int, width: int, what: str) -> NDAr
     """An accessor of whole numbers (triangle indices, joints) as (count, width) int64.
 
     Raises:
-        RigError: it does not fit its buffer, or has another type.
+        RigError: it does not fit its buffer, has another type, or holds a negative number.
     """
     accessor = document.item("accessors", index)
     raw = _read(document, accessor, index, width, what)
     if raw.dtype.kind == "f":
         raise RigError(f"{document.file}: {what} should hold whole numbers (accessors[{index}])")
+    if raw.dtype.kind == "i" and int(raw.min()) < 0:
+        raise RigError(f"{document.file}: {what} names number {int(raw.min())}, below 0")
     return raw.astype(np.int64)
 
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from freeavatar.rigs.errors import RigError
+from freeavatar.rigs.gltf.accessors import read_integers
 from freeavatar.rigs.gltf.builder import ARRAY_BUFFER, GlbBuilder
+from freeavatar.rigs.gltf.document import parse_document
 from freeavatar.rigs.loaders.load import load_rig
 
 Content = dict[str, Any]
@@ -273,6 +275,27 @@ def test_positions_that_are_no_numbers(tmp_path: Path, value: float) -> None:
     bad = data[:start] + np.float32(value).tobytes() + data[start + 4 :]
     with pytest.raises(RigError, match=r"POSITION .* holds NaN or infinity"):
         load_bytes(tmp_path, bad)
+
+
+def test_negative_numbers_name_nothing() -> None:
+    """As an index, numpy would take -1 for the last vertex or bone."""
+    builder = GlbBuilder({"asset": {"version": "2.0"}})
+    index = builder.accessor(np.array([0, 1, 1], np.uint16))
+    builder.content["accessors"][index]["componentType"] = 5122
+    good = parse_document(builder.to_bytes(), "rig.glb")
+    assert read_integers(good, index, 1, "indices").ravel().tolist() == [0, 1, 1]
+    index = builder.accessor(np.array([0, 1, 65535], np.uint16))
+    builder.content["accessors"][index]["componentType"] = 5122
+    bad = parse_document(builder.to_bytes(), "rig.glb")
+    with pytest.raises(RigError, match="indices names? number -1, below 0"):
+        read_integers(bad, index, 1, "indices")
+
+
+def test_positions_beyond_any_size(tmp_path: Path) -> None:
+    data = small_glb()
+    at = data.index(struct.pack("<f", 0.2))
+    message = refusal(tmp_path, data[:at] + struct.pack("<f", 1e20) + data[at + 4 :])
+    assert "POSITION of meshes[0].primitives[0] grows beyond any size" in message
 
 
 @pytest.mark.parametrize(("width", "height"), [(60000, 60000), (1 << 30, 1), (9000, 9000)])
