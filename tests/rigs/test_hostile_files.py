@@ -287,7 +287,7 @@ def test_negative_numbers_name_nothing() -> None:
     index = builder.accessor(np.array([0, 1, 65535], np.uint16))
     builder.content["accessors"][index]["componentType"] = 5122
     bad = parse_document(builder.to_bytes(), "rig.glb")
-    with pytest.raises(RigError, match="indices names? number -1, below 0"):
+    with pytest.raises(RigError, match="indices names number -1, below 0"):
         read_integers(bad, index, 1, "indices")
 
 
