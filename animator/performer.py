@@ -74,41 +74,47 @@ class Performer:
         self._filters = _filters(rig, self.options.smooth)
         path = self.options.gain_file
         self._gains = gains_for(rig, read_gains(path), path) if path else None
+        self._clock = _Clock()
 
     def perform(self, expression: Expression) -> RigFrame:
-        """The rig's frame for the next expression."""
+        """The rig's frame for the next expression.
+
+        An expression with a value that is no number counts as a lost face; where the source's time
+        runs backwards, filters and easing go on from there.
+        """
         count = len(self._neutral)
-        seen = np.zeros(count + 9)
-        if expression.found:
-            seen = self._solve(expression)
-        shown = self._presence.update(seen, expression.found, expression.time)
+        now = self._clock.at(expression.time)
+        found = expression.found and _is_whole(expression)
+        seen = self._solve(expression, now) if found else np.zeros(count + 9)
+        shown = self._presence.update(seen, found, now)
         values, angles = shown[:count], shown[count:]
         if self._filters is not None:
             share = (values - self._minimum) / self._range
-            share = self._filters[0].filter(share, expression.time)
+            share = self._filters[0].filter(share, now)
             values = self._minimum + share * self._range
-            angles = self._filters[1].filter(angles, expression.time)
+            angles = self._filters[1].filter(angles, now)
         return RigFrame(
             index=expression.index,
             time=expression.time,
             values=self._finish(values),
-            found=expression.found,
+            found=found,
             head=angles[:3].astype(np.float32),
             eyes=angles[3:].reshape(2, 3).astype(np.float32),
         )
 
     def reset(self) -> None:
         """Forget the actor and the past, as before the first frame."""
+        self._clock = _Clock()
         self._rest.reset()
         self._presence.reset()
         for part in self._filters or ():
             part.reset()
 
-    def _solve(self, expression: Expression) -> NDArray[np.float64]:
+    def _solve(self, expression: Expression, now: float) -> NDArray[np.float64]:
         """(K + 9,) control values, then head and eye angles, of a frame with a face."""
         rest = self.options.neutral
         if rest is None and self.options.automatic_neutral:
-            rest = self._rest.update(expression.blendshapes, expression.time)
+            rest = self._rest.update(expression.blendshapes, now)
         rest = rest or Neutral()
         values = self._solver.solve(rest.subtract(expression.blendshapes))
         head = angles_from_matrix(rest.straighten(expression.head))
@@ -122,6 +128,25 @@ class Performer:
         for closing, opening in self._closing:
             values[closing] = min(values[closing], values[opening])
         return values.astype(np.float32)
+
+
+@dataclass
+class _Clock:
+    """Seconds that never fall, whatever a source's times do."""
+
+    _source: float | None = None
+    _now: float = 0.0
+
+    def at(self, time: float) -> float:
+        if self._source is not None:
+            self._now += max(time - self._source, 0.0)
+        self._source = time
+        return self._now
+
+
+def _is_whole(expression: Expression) -> bool:
+    parts = (expression.blendshapes, expression.head, expression.eyes)
+    return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 def expressions_from_take(take: Take) -> Iterator[Expression]:
@@ -178,11 +203,11 @@ def _filters(rig: Rig, strength: float) -> tuple[OneEuro, OneEuro] | None:
 
 
 def _closing_pairs(rig: Rig) -> list[tuple[int, int]]:
-    """(mouthClose, jawOpen) of a rig that has both: lips only close as far as the jaw is open."""
+    """(mouthClose, jawOpen) of a rig that has both: lips only close as far as the jaw is open.
+
+    A rig that splits mouthClose by side has one pair for each half.
+    """
     known = name_map(rig)
-    where: dict[int, int] = {}
-    for control, shape in zip(known.direct, known.shapes, strict=True):
-        where[int(shape)] = int(control)
-    closing = where.get(SHAPE_INDEX["mouthClose"])
-    opening = where.get(SHAPE_INDEX["jawOpen"])
-    return [] if closing is None or opening is None else [(closing, opening)]
+    closing = known.direct[known.shapes == SHAPE_INDEX["mouthClose"]]
+    opening = known.direct[known.shapes == SHAPE_INDEX["jawOpen"]]
+    return [(int(c), int(opening[0])) for c in closing] if len(opening) else []

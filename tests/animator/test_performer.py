@@ -1,5 +1,6 @@
 """From expressions to frames, and from recorded takes to expressions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from freeavatar.bridge.takes.opening import read_take
 from freeavatar.foundation.expression import BLENDSHAPES, Expression
 from freeavatar.rigs import registry
 from freeavatar.rigs.blendshapes import pose
+from freeavatar.rigs.conventions import describe_controls
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.rotation import matrix_from_angles
 from freeavatar.rigs.spec import Control, Rig, RigFrame, Take
@@ -77,6 +79,43 @@ def test_lips_close_no_further_than_the_jaw_is_open(arkit: Rig) -> None:
     for i in range(20):
         frame = performer.perform(seen(i, jawOpen=0.5 - 0.02 * i, mouthClose=0.9))
         assert frame.values[CLOSE] <= frame.values[JAW]
+
+
+def test_both_halves_of_closing_lips_stay_below_the_jaw() -> None:
+    names = ("jawOpen", "mouthClose_L", "mouthClose_R")
+    performer = Performer(Rig(name="halves", controls=describe_controls(names)), RAW)
+    frame = performer.perform(seen(0, jawOpen=0.3, mouthClose=0.9))
+    np.testing.assert_allclose(frame.values, 0.3, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["blendshapes", "head", "eyes"])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_is_held_like_a_lost_face(arkit: Rig, part: str, number: float) -> None:
+    performer = Performer(arkit)
+    for i in range(30):
+        before = performer.perform(seen(i, jawOpen=0.6))
+    broken = seen(30, jawOpen=0.6)
+    spoilt = getattr(broken, part).copy()
+    spoilt.flat[1] = number
+    held = performer.perform(replace(broken, **{part: spoilt}))
+    assert not held.found
+    np.testing.assert_allclose(held.values, before.values, atol=1e-3)
+    for i in range(31, 60):
+        after = performer.perform(seen(i, jawOpen=0.6))
+    assert after.found
+    np.testing.assert_allclose(after.values, before.values, atol=1e-3)
+    np.testing.assert_allclose(after.head, 0.0, atol=1e-6)
+    np.testing.assert_allclose(after.eyes, 0.0, atol=1e-6)
+
+
+def test_a_source_whose_time_starts_again_goes_on_moving(arkit: Rig) -> None:
+    performer = Performer(arkit)
+    for i in range(30):
+        performer.perform(replace(seen(i), time=100.0 + i / 30))
+    for i in range(30):
+        frame = performer.perform(seen(i, jawOpen=0.8))
+    assert frame.values[JAW] > 0.7
+    assert frame.time == 29 / 30
 
 
 def test_frame_by_frame_equals_a_fresh_start_and_reset_forgets(arkit: Rig) -> None:
