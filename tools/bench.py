@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import number
+
 if TYPE_CHECKING:
     from .performance import Result
 
@@ -35,7 +37,10 @@ def add_verb(verbs: Any) -> None:
     p.add_argument("input", nargs="?", default=str(DEMO_TAKE), metavar="INPUT")
     p.add_argument("--rig", action="append", metavar="NAME", help="default: mannequin")
     p.add_argument(
-        "--minutes", type=float, metavar="M", help="repeat the input for M minutes of its own time"
+        "--minutes",
+        type=number(0.01, 1e4),
+        metavar="M",
+        help="repeat the input for M minutes of its own time",
     )
     p.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from typing import Any
 
 from freeavatar.bridge.sink import BridgeError
 from freeavatar.foundation.errors import ReaderError, SourceError
@@ -56,7 +57,21 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for module in VERBS:
         importlib.import_module(module).add_verb(verbs)
+    _add_verbose(verbs)
     return parser
+
+
+def _add_verbose(verbs: Any) -> None:
+    """Let -v stand behind a verb too, where a person who wants more of a run adds it."""
+    for verb in verbs.choices.values():
+        inner = [a for a in verb._actions if isinstance(a, argparse._SubParsersAction)]
+        for actions in inner:
+            _add_verbose(actions)
+        if not inner:
+            # Without a default of its own it leaves a count that stands before the verb alone.
+            verb.add_argument(
+                "-v", "--verbose", action="count", default=argparse.SUPPRESS, help="say more"
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

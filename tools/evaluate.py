@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .arguments import whole_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,22 +66,23 @@ def add_verb(verbs: Any) -> None:
         help="ARKit take, may be repeated (default: the bundled one)",
     )
     rigs.add_argument(
-        "--samples", type=_count, default=200, metavar="N", help="round trips (default: 200)"
+        "--samples",
+        type=whole_number(1, math.inf),
+        default=200,
+        metavar="N",
+        help="round trips (default: 200)",
     )
     rigs.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the combinations (default: 0)"
+        "--seed",
+        type=whole_number(0, math.inf),
+        default=0,
+        metavar="N",
+        help="of the combinations (default: 0)",
     )
     rigs.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     rigs.add_argument("--points", action="store_true", help="also a row for every face point")
     rigs.add_argument("--json", action="store_true", help="figures for scripts, every face point")
     rigs.set_defaults(run=run)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,6 +10,8 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
+from .arguments import number
+
 if TYPE_CHECKING:
     from freeavatar.bridge.listen import Monitor, Reading
 
@@ -46,7 +48,9 @@ def add_verb(verbs: Any) -> None:
         help="osc://, vmc:// or livelink:// with [host][:port]; without a host only this machine "
         "is heard",
     )
-    parser.add_argument("--seconds", type=_seconds, metavar="N", help="stop by itself after N s")
+    parser.add_argument(
+        "--seconds", type=number(0.01, 1e9), metavar="N", help="stop by itself after N s"
+    )
     parser.add_argument(
         "--values", nargs="+", default=[], metavar="NAME", help="show only these; * is any text"
     )
@@ -55,16 +59,6 @@ def add_verb(verbs: Any) -> None:
         "--json", action="store_true", help="summary as JSON on standard output at the end"
     )
     parser.set_defaults(run=run)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
