@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import number, time_range, whole_number
 from .inputs import Input, is_take, open_input
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def add_verb(verbs: Any) -> None:
         "--preview", type=Path, metavar="FILE.mp4", help="film of actor and rigs, with sound"
     )
     out.add_argument(
-        "--preview-size", type=int, default=384, metavar="PIXELS", help="panel (default 384)"
+        "--preview-size",
+        type=whole_number(64, 2048),
+        default=384,
+        metavar="PIXELS",
+        help="side of a panel (default 384)",
     )
     out.add_argument("--subject", default="", help="name of the actor in takes (default: input's)")
     out.add_argument("--json", action="store_true", help="print a summary for scripts")
@@ -76,34 +81,26 @@ def add_verb(verbs: Any) -> None:
     read.add_argument("--start", type=float, metavar="SECONDS", help="leave out what is before")
     read.add_argument("--end", type=float, metavar="SECONDS", help="leave out what is after")
     read.add_argument(
-        "--face", type=int, metavar="N", help="the N-th face from the left (default: the largest)"
+        "--face",
+        type=whole_number(1, 100),
+        metavar="N",
+        help="the N-th face from the left (default: the largest)",
     )
     feel = p.add_argument_group("performance")
     feel.add_argument(
-        "--smooth", type=_share, metavar="0..1", help="0 is off (default 0.5; a .csv input: 0)"
+        "--smooth",
+        type=number(0.0, 1.0),
+        metavar="0..1",
+        help="0 is off (default 0.5; a .csv input: 0)",
     )
     feel.add_argument(
-        "--neutral", type=_range, metavar="START-END", help="seconds in which the actor is neutral"
+        "--neutral",
+        type=time_range,
+        metavar="START-END",
+        help="seconds in which the actor is neutral",
     )
     feel.add_argument("--gain", type=Path, metavar="FILE", help="gain of each control, TOML/JSON")
     p.set_defaults(run=run)
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def _range(text: str) -> tuple[float, float]:
-    try:
-        start, end = (float(part) for part in text.split("-"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not START-END in seconds") from None
-    if not 0.0 <= start < end:
-        raise argparse.ArgumentTypeError(f"{text}: END must come after START")
-    return start, end
 
 
 def performer_options(args: argparse.Namespace) -> "PerformerOptions":
@@ -125,15 +122,22 @@ def performer_options(args: argparse.Namespace) -> "PerformerOptions":
 
 
 def _measure_neutral(args: argparse.Namespace) -> Any:
-    """Read the neutral range first; a camera has no past, so its first seconds are used live."""
+    """Read the neutral range first; a camera is watched for so long before the run begins."""
+    from tqdm import tqdm
+
     from freeavatar.animator.calibration import measure_neutral
+    from freeavatar.foundation.sources import camera_number
 
     from .performance import Timings
 
     start, end = args.neutral
-    first = argparse.Namespace(**{**vars(args), "start": start or None, "end": end})
+    # A camera cannot seek; measuring leaves out what it shows before the range.
+    seek = None if camera_number(args.input) is not None else start
+    first = argparse.Namespace(**{**vars(args), "start": seek, "end": end})
     with open_input(first, Timings()) as opened:
-        return measure_neutral((e for _, e in opened.moments), start, end)
+        bar = tqdm(opened.moments, "neutral", opened.count, unit="frame", delay=1.0, disable=None)
+        with bar as moments:
+            return measure_neutral((e for _, e in moments), start, end)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -142,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.foundation.errors import SourceError
     from freeavatar.rigs import registry
 
-    from .outlets import Outlets, plan_takes
+    from .outlets import Outlets, plan_takes, refuse_overwriting
     from .performance import Result
     from .rig import anchor_finder
 
@@ -150,6 +154,8 @@ def run(args: argparse.Namespace) -> int:
     names = dict.fromkeys(args.rig or ["arkit"])
     rigs = [registry.load(name, find_anchors=find_anchors) for name in names]
     takes = plan_takes(args.take, rigs)
+    films = [] if args.preview is None else [args.preview]
+    refuse_overwriting([args.input, *names], [*(path for path, _ in takes), *films])
     if args.gain is not None:
         check_gains(rigs, read_gains(args.gain), args.gain)
     performers = _performers(rigs, performer_options(args))
@@ -174,7 +180,7 @@ def run(args: argparse.Namespace) -> int:
                 output.close() if result.found else output.discard()
         if not result.found and not result.interrupted:
             raise SourceError(f"{args.input}: {opened.without_face(result.frames, args.face)}")
-    return _report(args, opened, outlets, result)
+    return _report(args, opened, outlets, preview, result)
 
 
 def _performers(rigs: "Iterable[Rig]", options: "PerformerOptions") -> "list[Performer]":
@@ -232,11 +238,15 @@ def _perform(
             result.interrupted = True
 
 
-def _report(args: argparse.Namespace, opened: Input, outlets: Any, result: "Result") -> int:
+def _report(
+    args: argparse.Namespace, opened: Input, outlets: Any, preview: Any, result: "Result"
+) -> int:
     failed = [o for o in outlets.all if o.error]
     written = [str(o.path) for o in outlets.all if o.is_take and not o.error]
-    if args.preview is not None:
-        written.append(str(args.preview))
+    if preview is not None:
+        (failed if preview.error else written).append(str(preview.path))
+    if not result.found:
+        written = []
     fps = result.frames / result.seconds if result.seconds else 0.0
     if args.json:
         print(json.dumps(_summary(args, opened, outlets, result, written, fps)))
@@ -245,10 +255,15 @@ def _report(args: argparse.Namespace, opened: Input, outlets: Any, result: "Resu
         print(f"{frames}, a face in {result.found}, {fps:.1f} frames a second", file=sys.stderr)
         for path in written:
             print(path)
+    for stage, cost in result.timings.table().items():
+        log.info(
+            "%s: %.1f ms a frame, 95 of 100 within %.1f", stage, cost["mean_ms"], cost["p95_ms"]
+        )
     if result.error:
         print(f"freeavatar: the input ended early: {result.error}", file=sys.stderr)
     if result.interrupted:
-        print("freeavatar: interrupted; what was captured is kept", file=sys.stderr)
+        kept = "what was captured is kept" if result.found else "no face was seen, nothing written"
+        print(f"freeavatar: interrupted; {kept}", file=sys.stderr)
         return 130
     return 1 if failed or result.error else 0
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from freeavatar.foundation.errors import SourceError
+
 if TYPE_CHECKING:
     from freeavatar.foundation.expression import Expression, Frame, Reader
 
@@ -68,7 +70,9 @@ def open_input(
     from .performance import read_expressions
 
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(args.input, start=args.start, end=args.end))
+        source = stack.enter_context(
+            open_source(args.input, start=args.start, end=args.end, skip_damaged=True)
+        )
         reader = open_reader(args.reader, bundle=args.mediapipe_bundle, face=args.face)
         stack.callback(reader.close)
         yield Input(
@@ -86,10 +90,15 @@ def open_input(
 def _open_take(args: argparse.Namespace, seconds: float | None) -> Input:
     from freeavatar.animator.performer import expressions_from_take
     from freeavatar.bridge.takes import read_take
+    from freeavatar.foundation.sources import check_range
 
+    check_range(args.start, args.end)
     take = read_take(Path(args.input))
     start, end = args.start or 0.0, args.end if args.end is not None else float("inf")
     chosen = [e for e in expressions_from_take(take) if start <= e.time < end]
+    if not chosen:
+        until = "the end" if args.end is None else f"{args.end:g} s"
+        raise SourceError(f"{args.input} has no frame between {start:g} s and {until}")
     return Input(
         description=f"{Path(args.input).name}: {len(take.frames)} frames, {take.rate:.4g} fps",
         rate=take.rate,

@@ -33,11 +33,17 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
     Rigs without a mesh are left out of GLB takes where another rig has one.
 
     Raises:
-        BridgeError: two takes would be the same file, a folder is missing, or no rig can be
-            written in a format asked for.
+        BridgeError: two rigs have one name, two takes would be the same file, a folder is missing,
+            or no rig can be written in a format asked for.
     """
+    names = [rig.name for rig in rigs]
+    for name in names:
+        if names.count(name) > 1:
+            raise BridgeError(f"two rigs are called {name}: register one under another name")
     planned: list[tuple[Path, Rig]] = []
     for pattern in patterns:
+        if not pattern.name:
+            raise BridgeError(f"{str(pattern)!r} cannot be the name of a take")
         able = [r for r in rigs if r.mesh is not None or pattern.suffix.lower() != ".glb"]
         if not able:
             raise BridgeError(
@@ -54,6 +60,23 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
         if not path.parent.is_dir():
             raise BridgeError(f"{path.parent}: no such folder for the take {path.name}")
     return planned
+
+
+def refuse_overwriting(inputs: Sequence[str | Path], outputs: Sequence[Path]) -> None:
+    """Keep what a person gave from being written over.
+
+    Args:
+        inputs: recordings, takes and rigs; what is no path (a camera, a rig's name) may be among
+            them.
+        outputs: files to write.
+
+    Raises:
+        BridgeError: an output is one of the inputs, however its path is spelt.
+    """
+    for output in outputs:
+        for given in map(Path, inputs):
+            if output.exists() and given.exists() and output.samefile(given):
+                raise BridgeError(f"{output} is an input and would be lost: write to another file")
 
 
 @dataclass

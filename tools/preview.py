@@ -1,5 +1,6 @@
 """The preview film of a run: the actor beside every rig."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from freeavatar.foundation.expression import Expression, Frame
 from freeavatar.rigs import registry
 from freeavatar.rigs.rendering import Renderer
 from freeavatar.rigs.spec import Rig, RigFrame
+
+log = logging.getLogger(__name__)
 
 STAND_IN = "mannequin"
 """Shows the curves of rigs that have no mesh; it has the same 52 controls as `arkit`."""
@@ -41,25 +44,27 @@ class Preview:
     size: int
     audio: Path | None = None
     start: float = 0.0
+    error: str = ""
+    """Why the film was given up while the run went on; empty while it works."""
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
     _renderers: list[Renderer] = field(default_factory=list, init=False)
     _film: PreviewFilm | None = field(default=None, init=False)
     _due: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
-        if self.size < 64:
-            raise BridgeError(f"a preview panel of {self.size} pixels shows nothing: use 64 up")
         for rig in self.rigs:
             shown = rig if rig.mesh is not None else registry.load(STAND_IN)
             renderer = Renderer(shown, size=(self.size, self.size))
             self._renderers.append(self._stack.enter_context(renderer))
 
     def show(self, frame: Frame | None, expression: Expression, poses: Sequence[RigFrame]) -> None:
-        """Add one moment to the film.
+        """Add one moment to the film; one that cannot be written any more is given up.
 
         Raises:
-            BridgeError: the film cannot be written.
+            BridgeError: the film cannot be begun.
         """
+        if self.error:
+            return
         # Slower sources show every frame, also where their times jitter.
         if self.rate > 1.02 * FASTEST and expression.time < self._due - 0.5 / self.rate:
             return
@@ -67,19 +72,29 @@ class Preview:
         film = self._film or self._open(frame)
         pictures = [] if frame is None else [frame.picture]
         pictures += [r.picture(p) for r, p in zip(self._renderers, poses, strict=True)]
-        film.add(pictures, expression.time, found=expression.found)
+        try:
+            film.add(pictures, expression.time, found=expression.found)
+        except BridgeError as error:
+            self._give_up(error)
 
     def close(self) -> None:
-        """Finish the film."""
+        """Finish the film; a failure is kept in `error`."""
         self._stack.close()
         if self._film is not None:
-            self._film.close()
+            try:
+                self._film.close()
+            except BridgeError as error:
+                self._give_up(error)
 
     def discard(self) -> None:
         """Close, and leave no film."""
         self.close()
         if self._film is not None:
             self.path.unlink(missing_ok=True)
+
+    def _give_up(self, error: BridgeError) -> None:
+        self.error = self.error or str(error)
+        log.error("%s: given up, the rest goes on: %s", self.path, error)
 
     def _open(self, frame: Frame | None) -> PreviewFilm:
         actor = None if frame is None else (frame.picture.shape[1], frame.picture.shape[0])

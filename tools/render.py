@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .arguments import number, whole_number
+
 if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
@@ -71,10 +73,17 @@ def add_verb(verbs: Any) -> None:
         "every frame",
     )
     p.add_argument(
-        "--size", type=_pixels, default=512, metavar="PIXELS", help="of a rig (default 512)"
+        "--size",
+        type=whole_number(32, 4096),
+        default=512,
+        metavar="PIXELS",
+        help="of a rig (default 512)",
     )
     p.add_argument(
-        "--fps", type=_rate, metavar="RATE", help="constant frame rate (default: the take's times)"
+        "--fps",
+        type=number(0.1, 1000),
+        metavar="RATE",
+        help="constant frame rate (default: the take's times)",
     )
     p.add_argument(
         "--actor", metavar="CLIP", help="recording shown beside the rigs, with its sound"
@@ -92,20 +101,6 @@ def add_verb(verbs: Any) -> None:
     p.set_defaults(run=run)
 
 
-def _pixels(text: str) -> int:
-    value = int(text)
-    if not 32 <= value <= 4096:
-        raise argparse.ArgumentTypeError(f"{text} is not between 32 and 4096 pixels")
-    return value
-
-
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} frames per second is not usable")
-    return value
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the verb; 0 when everything was drawn."""
     from freeavatar.bridge.sink import BridgeError
@@ -113,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
     from freeavatar.rigs.errors import RigError
 
+    from .outlets import refuse_overwriting
     from .retarget import between
 
     rigs = [registry.load(name) for name in dict.fromkeys(args.rig or ["mannequin"])]
@@ -122,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
                 f"rig {rig.name} has no mesh to draw: it is only curves; "
                 f"choose another --rig, such as mannequin"
             )
+    given = [args.take, *(args.rig or []), *([args.actor] if args.actor else [])]
+    refuse_overwriting(given, [args.out])
     take = between(read_take(args.take), args.start, args.end)
     if not take.frames:
         raise BridgeError(f"{args.take} has no frame in the time asked for")

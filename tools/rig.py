@@ -247,11 +247,17 @@ def anchor_finder(bundle: Path | None) -> "FindAnchors":
 
     def find(rig: "Rig") -> Any:
         try:
+            from tqdm import tqdm
+
             from freeavatar.animator.anchors import find_anchors
             from freeavatar.foundation.bundle import find_bundle
             from freeavatar.foundation.mediapipe_reader import landmark_finder
 
-            return find_anchors(rig, landmark_finder(find_bundle(bundle)))
+            landmarks_of = landmark_finder(find_bundle(bundle))
+            # A few seconds in one step: a line while they last, on a terminal.
+            words = f"looking for the face of {rig.name}"
+            with tqdm(desc=words, bar_format="{desc} …", disable=None, leave=False):
+                return find_anchors(rig, landmarks_of)
         except (ReaderError, RenderError, ImportError) as error:
             log.warning("%s: face points not looked for: %s", rig.name, error)
             log.warning("%s will be driven by the names of its controls only", rig.name)

@@ -33,7 +33,9 @@ def open_source(
     Raises:
         SourceError: nothing readable there; one line that says why.
     """
-    _check_range(start, end, rate)
+    check_range(start, end)
+    if not 0 < rate <= 1000:
+        raise SourceError(f"a rate of {rate:g} frames per second is not usable")
     camera = camera_number(text)
     if camera is not None:
         if start:
@@ -81,10 +83,13 @@ def _open_file(path: Path, start: float | None, end: float | None) -> Source:
     return VideoSource(path, start=start, end=end)
 
 
-def _check_range(start: float | None, end: float | None, rate: float) -> None:
+def check_range(start: float | None, end: float | None) -> None:
+    """Refuse a part of a recording that cannot be.
+
+    Raises:
+        SourceError: ``start`` below 0, ``end`` not after it, or either no finite number of seconds.
+    """
     if start is not None and not 0 <= start < float("inf"):
         raise SourceError(f"--start must be 0 seconds or more, not {start:g}")
     if end is not None and not (start or 0) < end < float("inf"):
         raise SourceError(f"--end must come after --start, not at {end:g} s")
-    if not 0 < rate <= 1000:
-        raise SourceError(f"a rate of {rate:g} frames per second is not usable")

@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from freeavatar.bridge.takes import read_take
+from freeavatar.rigs import registry
+from freeavatar.rigs.gltf.writer import write_glb
+from freeavatar.tools import performance
+from freeavatar.tools.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "tools" / "data" / "demo_take.csv"
@@ -140,6 +145,9 @@ def test_no_face_is_said_and_leaves_nothing(shared: Path, tmp_path: Path) -> Non
     [
         (["drive"], 2, "INPUT"),
         (["drive", "x.csv", "--smooth", "7"], 2, "between 0 and 1"),
+        (["drive", "x.csv", "--smooth", "much"], 2, "'much' is not a number between 0 and 1"),
+        (["drive", "x.csv", "--preview-size", "99999"], 2, "between 64 and 2048"),
+        (["drive", "x.csv", "--neutral", "0-inf"], 2, "END must come after START"),
         (["drive", "x.csv", "--neutral", "3-1"], 2, "END must come after START"),
         (["drive", "absent.mp4"], 1, "absent.mp4"),
         (["drive", "absent.csv"], 1, "absent.csv"),
@@ -147,6 +155,10 @@ def test_no_face_is_said_and_leaves_nothing(shared: Path, tmp_path: Path) -> Non
         (["drive", str(DEMO), "--take", "t.glb"], 1, "mesh"),
         (["drive", str(DEMO), "--take", "t.xyz"], 1, ".csv"),
         (["drive", str(DEMO), "--take", "no/such/t.csv"], 1, "no such folder"),
+        (["drive", str(DEMO), "--rig", "toon", "--rig", "fox", "--take", ""], 1, "name of a take"),
+        (["drive", str(DEMO), "--start", "5", "--end", "2"], 1, "--end must come after --start"),
+        (["drive", str(DEMO), "--start", "99"], 1, "no frame between 99 s and the end"),
+        (["drive", "97", "--neutral", "1-2"], 1, "no camera 97"),
         (["drive", str(DEMO), "--to", "smoke://signal"], 1, "osc"),
         (["drive", str(DEMO), "--gain", "absent.toml"], 1, "absent.toml"),
         (["drive", str(DEMO), "--gain", str(MISSPELT)], 1, "did you mean jawOpen?"),
@@ -161,6 +173,91 @@ def test_failures_are_named_in_one_line(
     assert done.returncode == status, done.stderr
     assert said in (only_line(done.stderr) if status == 1 else done.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("spelt", ["in.csv", "./in.csv", "link.csv"])
+def test_an_input_is_never_written_over(spelt: str, tmp_path: Path) -> None:
+    given = tmp_path / "in.csv"
+    given.write_bytes(DEMO.read_bytes())
+    (tmp_path / "link.csv").symlink_to(given)
+    done = freeavatar("drive", given, "--end", 0.1, "--take", f"{tmp_path}/{spelt}", check=False)
+    assert done.returncode == 1
+    assert "is an input and would be lost" in only_line(done.stderr)
+    assert given.read_bytes() == DEMO.read_bytes()
+
+
+def test_footage_is_never_written_over(shared: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes((shared / "clips" / "neutral_to_smile.mp4").read_bytes())
+    size = clip.stat().st_size
+    for arguments in (
+        ["drive", clip, "--preview", clip],
+        ["render", "--take", DEMO, "--actor", clip, "--out", clip],
+    ):
+        done = freeavatar(*arguments, check=False)
+        assert done.returncode == 1
+        assert "is an input and would be lost" in only_line(done.stderr)
+        assert clip.stat().st_size == size
+
+
+def test_two_rigs_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_glb(replace(registry.load("fox"), name="hero"), tmp_path / folder / "hero.glb")
+    done = freeavatar(
+        "drive", DEMO, "--rig", tmp_path / "a" / "hero.glb", "--rig", tmp_path / "b" / "hero.glb",
+        "--to", "osc://127.0.0.1:9", check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "two rigs are called hero" in only_line(done.stderr)
+
+
+def test_a_preview_on_a_full_disk_ends_alone(tmp_path: Path) -> None:
+    film = tmp_path / "p.mp4"
+    film.symlink_to("/dev/full")
+    done = freeavatar(
+        "drive", DEMO, "--rig", "fox", "--json", "--take", tmp_path / "t.csv",
+        "--preview", film, "--preview-size", 64, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "p.mp4: given up, the rest goes on" in done.stderr
+    assert json.loads(done.stdout)["written"] == [str(tmp_path / "t.csv")]
+    assert len(read_take(tmp_path / "t.csv").frames) == 600
+
+
+def test_a_damaged_picture_of_a_folder_is_stepped_over(shared: Path, tmp_path: Path) -> None:
+    folder, take = tmp_path / "frames", tmp_path / "t.jsonl"
+    folder.mkdir()
+    picture = (shared / "clips" / "single_face.jpg").read_bytes()
+    for name, body in (("1.jpg", picture), ("2.jpg", b"damaged"), ("3.jpg", picture)):
+        (folder / name).write_bytes(body)
+    done = freeavatar(
+        "drive", folder, "--take", take,
+        "--mediapipe-bundle", shared / "mediapipe" / "face_landmarker.task",
+    )  # fmt: skip
+    assert "2.jpg is not a picture" in done.stderr
+    rows = [json.loads(line) for line in take.open()]
+    assert [(row["frame"], round(row["time"] * 30)) for row in rows] == [(0, 0), (1, 2)]
+    assert all(row["found"] for row in rows)
+
+
+def test_interrupted_before_a_face_nothing_is_said_to_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(performance, "perform", interrupt)
+    assert main(["drive", str(DEMO), "--take", str(tmp_path / "t.csv"), "--json"]) == 130
+    said = capsys.readouterr()
+    assert json.loads(said.out)["written"] == []
+    assert "nothing written" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_says_what_each_stage_costs() -> None:
+    for arguments in (["drive", DEMO, "--end", 0.1, "-v"], ["-v", "drive", DEMO, "--end", 0.1]):
+        assert re.search(r"^solve: [0-9.]+ ms a frame", freeavatar(*arguments).stderr, re.M)
 
 
 def start_streaming(tmp_path: Path) -> subprocess.Popen[str]:
