@@ -18,7 +18,8 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/whole, /truncated (fewer bytes than promised), /endless (no length, far too many), /broken (half a chunked answer), 404."""
+    """/whole, /truncated (fewer bytes than promised), /endless (no length, far too many),
+    /broken (not the chunks it announces), 404."""
 
     def do_GET(self) -> None:
         if self.path not in ("/whole", "/truncated", "/huge", "/endless", "/broken"):

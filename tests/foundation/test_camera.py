@@ -66,11 +66,15 @@ def test_a_slow_reader_gets_the_newest_picture(
     path = str(movie("camera.avi", codec="mjpeg", form="yuvj420p"))
     monkeypatch.setattr(camera, "_open_camera", lambda index: Paced(path))
     with open_source("camera:0") as source:
-        seen = []
-        with pytest.raises(SourceError, match="camera 0 gives no more pictures; was it unplugged"):
+        seen: list[tuple[int, int, float]] = []
+
+        def watch() -> None:
             for frame in source:
                 seen.append((frame.index, number(frame.picture), frame.time))
                 time.sleep(0.1)
+
+        with pytest.raises(SourceError, match="camera 0 gives no more pictures; was it unplugged"):
+            watch()
     indices, numbers, times = zip(*seen, strict=True)
     assert indices == tuple(range(len(seen))) and 3 <= len(seen) <= 8
     assert list(numbers) == sorted(set(numbers)) and max(numbers) >= 20
