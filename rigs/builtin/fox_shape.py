@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .sculpt_features import Eye, confocal, eye_uvs, eyeball, lids, lifted, slit
+from .sculpt_features import Eye, both_eyes, lids, lifted, slit
 from .sculpt_fields import (
     Array,
     capsule,
@@ -14,8 +14,9 @@ from .sculpt_fields import (
     smoothstep,
     vector,
 )
-from .sculpt_lofts import ball, curve, profile, tube
-from .sculpt_pieces import Piece, marked, mirrored
+from .sculpt_lofts import ball, blunt, curve, profile, tube
+from .sculpt_mouth import mouth_loops, with_mouth
+from .sculpt_pieces import Piece, marked
 from .sculpt_skin import Opening, Rays, skin
 
 EYE = Eye(
@@ -109,21 +110,9 @@ def mouth_opening(half: int = 29) -> Opening:
         rings.append(ring)
         anchors.append(anchors[len(rows) - 1])
         distances.append(np.zeros(half))
-    stacked = np.stack(rings)
-    stacked[:, [0, -1], 0] = 0.0
-    inside = np.array([0.0] * len(rows) + [0.0, 0.6, 0.9, 1.0, 1.0])
-    return Opening(
-        rings=stacked,
-        materials=["skin", "skin", "lips", "lips", "lips", "lips"] + ["mouth"] * 4,
-        closed=False,
-        capped=True,
-        attributes={
-            "mouth": np.stack(distances),
-            "mouth_turn": np.ones((len(stacked), 1)) * turn,
-            "inside": inside[:, None] * np.ones(half),
-            "anchor": np.stack(anchors),
-        },
-    )
+    inside = [0.0] * len(rows) + [0.0, 0.6, 0.9, 1.0, 1.0]
+    materials = ["skin"] * 2 + ["lips"] * 4 + ["mouth"] * 4
+    return mouth_loops(rings, anchors, distances, turn, inside, materials)
 
 
 def face() -> Piece:
@@ -134,19 +123,17 @@ def face() -> Piece:
         return 0.090 + 0.10 * smoothstep(angle, 1.5, 2.4)
 
     half = skin(RAYS, [lids(EYE, surface), mouth_opening()], spacing)
-    mouth = np.asarray(half.attributes["mouth"]).copy()
-    turn = np.asarray(half.attributes["mouth_turn"]).copy()
-    anchor = np.asarray(half.attributes["anchor"]).copy()
-    plain = np.linalg.norm(anchor, axis=1) == 0
-    disc = RAYS.to_disc(half.vertices[plain])
-    mouth[plain], turn[plain] = confocal(disc[:, 0], disc[:, 1] - mouth_line(disc[:, 0]), FOCUS)
-    anchor[plain] = half.vertices[plain]
-    return mirrored(marked(half, mouth=mouth, mouth_turn=turn, anchor=anchor, skin=1.0))
+
+    def flat(points: Array) -> tuple[Array, Array]:
+        disc = RAYS.to_disc(points)
+        return disc[:, 0], disc[:, 1] - mouth_line(disc[:, 0])
+
+    return with_mouth(half, flat, FOCUS)
 
 
 def eyes() -> Piece:
     """Both eyeballs."""
-    return marked(eye_uvs(mirrored(eyeball(EYE)), EYE), eye=1.0)
+    return both_eyes(EYE)
 
 
 def nose() -> Piece:
@@ -215,7 +202,7 @@ def tongue() -> Piece:
     """A long slab on the floor of the mouth."""
     tip = arch(0.80, -4.0, 3)[1]
     path = curve([THROAT + vector(0, -8, 12), 0.5 * (THROAT + tip) + vector(0, -4.5, 6), tip], 16)
-    ease = np.sqrt(np.clip(1.0 - np.linspace(-0.75, 0.999, 16) ** 6, 0.0, 1.0))
+    ease = blunt(16)
     taper = np.linspace(1.15, 0.82, 16)
     piece = tube(
         path, np.array([1.0, 0.0, 0.0]), 0.0115 * ease * taper, 0.0030 * ease, "tongue", 14

@@ -6,7 +6,7 @@ import numpy as np
 
 from .sculpt_fields import Array, Field, gradient, smoothstep
 from .sculpt_lofts import ball, moved_uvs
-from .sculpt_pieces import Piece
+from .sculpt_pieces import Piece, marked, mirrored
 from .sculpt_skin import Opening
 
 
@@ -196,6 +196,11 @@ def eye_uvs(pair: Piece, eye: Eye) -> Piece:
     radius = np.minimum(angle / np.pi, 0.5)
     flat = own[:, :2] / np.maximum(np.hypot(own[:, 0], own[:, 1]), 1e-9)[:, None]
     return moved_uvs(pair, np.column_stack([0.5 + radius * flat[:, 0], 0.5 - radius * flat[:, 1]]))
+
+
+def both_eyes(eye: Eye) -> Piece:
+    """The left eyeball and its mirror image, both looking ahead."""
+    return marked(eye_uvs(mirrored(eyeball(eye)), eye), eye=1.0)
 
 
 def lifted(field: Field, points: Array, height: Array | float) -> Array:

@@ -24,6 +24,11 @@ def profile(values: Sequence[float], count: int) -> Array:
     return np.asarray(np.interp(np.linspace(0.0, 1.0, count), x, values)) / 1000.0
 
 
+def blunt(count: int) -> Array:
+    """(count,) thickness along a slab: narrower at its start, full, closed round at its end."""
+    return np.asarray(np.sqrt(np.clip(1.0 - np.linspace(-0.75, 0.999, count) ** 6, 0.0, 1.0)))
+
+
 def stack(rings: Array, material: str, *, start: bool = True, end: bool = True) -> Piece:
     """A solid from closed rings of points; `start` and `end` close it with a fan.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .sculpt_features import Eye, confocal, eye_uvs, eyeball, lids, lifted, slit
+from .sculpt_features import Eye, both_eyes, lids, lifted, slit
 from .sculpt_fields import (
     Array,
     capsule,
@@ -13,7 +13,8 @@ from .sculpt_fields import (
     smoothstep,
     vector,
 )
-from .sculpt_lofts import curve, profile, spine, stack, tube
+from .sculpt_lofts import blunt, curve, profile, spine, stack, tube
+from .sculpt_mouth import mouth_loops, with_mouth
 from .sculpt_pieces import Piece, marked, mirrored
 from .sculpt_skin import Opening, Rays, skin
 
@@ -92,21 +93,9 @@ def mouth_opening(half: int = 25) -> Opening:
         rings.append(ring)
         anchors.append(anchors[len(rows)])
         distances.append(np.zeros(half))
-    stacked = np.stack(rings)
-    stacked[:, [0, -1], 0] = 0.0
-    inside = np.array([0.0] * (len(rows) + 1) + [0.0, 0.4, 0.8, 1.0, 1.0])
-    return Opening(
-        rings=stacked,
-        materials=["skin"] * 3 + ["lips"] * 5 + ["mouth"] * 4,
-        closed=False,
-        capped=True,
-        attributes={
-            "mouth": np.stack(distances),
-            "mouth_turn": np.ones((len(stacked), 1)) * turn,
-            "inside": inside[:, None] * np.ones(half),
-            "anchor": np.stack(anchors),
-        },
-    )
+    inside = [0.0] * (len(rows) + 1) + [0.0, 0.4, 0.8, 1.0, 1.0]
+    materials = ["skin"] * 3 + ["lips"] * 5 + ["mouth"] * 4
+    return mouth_loops(rings, anchors, distances, turn, inside, materials)
 
 
 def frontal(x: Array, y: Array) -> Array:
@@ -132,20 +121,16 @@ def face() -> Piece:
         return fine + 0.14 * smoothstep(angle, 1.2, 2.2)
 
     half = skin(rays, [lids(EYE, surface), mouth_opening()], spacing)
-    mouth = np.asarray(half.attributes["mouth"]).copy()
-    turn = np.asarray(half.attributes["mouth_turn"]).copy()
-    anchor = np.asarray(half.attributes["anchor"]).copy()
-    plain = np.linalg.norm(anchor, axis=1) == 0
-    x, y = half.vertices[plain, 0], half.vertices[plain, 1]
-    mouth[plain], turn[plain] = confocal(x, y - mouth_line(x), FOCUS)
-    anchor[plain] = half.vertices[plain]
-    return mirrored(marked(half, mouth=mouth, mouth_turn=turn, anchor=anchor, skin=1.0))
+
+    def flat(points: Array) -> tuple[Array, Array]:
+        return points[:, 0], points[:, 1] - mouth_line(points[:, 0])
+
+    return with_mouth(half, flat, FOCUS)
 
 
 def eyes() -> Piece:
     """Both eyeballs."""
-    left = eyeball(EYE)
-    return marked(eye_uvs(mirrored(left), EYE), eye=1.0)
+    return both_eyes(EYE)
 
 
 def brows() -> Piece:
@@ -203,7 +188,7 @@ def tongue() -> Piece:
         ],
         14,
     )
-    ease = np.sqrt(np.clip(1.0 - np.linspace(-0.75, 0.999, 14) ** 6, 0.0, 1.0))
+    ease = blunt(14)
     piece = tube(path, np.array([1.0, 0.0, 0.0]), 0.0165 * ease, 0.0050 * ease, "tongue", 14)
     along = smoothstep(piece.vertices[:, 2], front - 0.050, front - 0.0165)
     return marked(piece, lower=1.0, tongue=along)
