@@ -46,3 +46,23 @@ def test_keeps_fixed_variables_and_handles_nearly_equal_columns() -> None:
 
 def test_nothing_to_solve_is_no_error() -> None:
     assert solve_bounded(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0)).shape == (0,)
+
+
+def test_hundreds_of_nearly_equal_controls_are_still_solved_exactly() -> None:
+    """300 mixtures of 50 motions: plain block exchanges go round in circles on most of these."""
+    make = np.random.default_rng(1)
+    mixture = make.random((300, 50)) ** 6
+    motion = mixture / mixture.sum(axis=1, keepdims=True) @ make.normal(size=(50, 200))
+    gram = motion @ motion.T
+    gram += 3e-4 * np.trace(gram) / 300 * np.eye(300)
+    lower, upper = np.zeros(300), np.ones(300)
+    for _ in range(10):
+        wanted = np.clip(make.normal(0.1, 0.2, 50), 0, 1) @ make.normal(size=(50, 200))
+        linear = motion @ wanted - 0.01
+        x = solve_bounded(gram, linear, lower, upper)
+        slope = gram @ x - linear
+        slack = 1e-8 * np.abs(linear).max()
+        assert np.all((x >= 0) & (x <= 1))
+        assert np.all(slope[x <= 0] >= -slack)
+        assert np.all(slope[x >= 1] <= slack)
+        assert np.abs(slope[(x > 0) & (x < 1)]).max() <= slack
