@@ -107,6 +107,6 @@ def _table(path: Path, name: str, table: Any) -> Mapping[str, float]:
                 f"gain file {path}: [{name}] has unknown key {key}; use {', '.join(KEYS)}"
             )
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not np.isfinite(value):
+        if not number or not abs(value) < 1e38:
             raise RigError(f"gain file {path}: [{name}] {key} must be a finite number")
     return {key: float(value) for key, value in table.items()}

@@ -25,6 +25,8 @@ COUNT = len(LIVE_LINK_UDP)
 LONGEST_SUBJECT = 128
 """UTF-8 bytes; receivers drop packets that are much longer than the app's."""
 DAY = 86400
+TICKS = 1 << 14
+"""Parts of a frame in the clock: rounding must not show a whole frame as the one before it."""
 _ID_NAMESPACE = uuid.UUID("6f1d4d0e-3f0c-5a53-9d0b-6d2f6c1f4a6e")
 
 
@@ -158,8 +160,9 @@ class LiveLinkSender:
         """Send one frame, numbered by the time of day the performance began plus its own time."""
         if self._began is None:
             self._began = _time_of_day() - frame.time
-        number, part = divmod((self._began + frame.time) % DAY * self._rate, 1)
-        struct.pack_into(">if", self._datagram, self._clock_at, int(number), part)
+        ticks = round((self._began + frame.time) * self._rate * TICKS)
+        number, part = divmod(ticks % round(DAY * self._rate * TICKS), TICKS)
+        struct.pack_into(">if", self._datagram, self._clock_at, number, part / TICKS)
         values = self._values
         values[:52] = self._curves.of(frame.values)
         values[52:55] = frame.head

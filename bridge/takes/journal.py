@@ -66,8 +66,8 @@ class JournalWriter:
             frame.time,
             frame.found,
             np.nan_to_num(frame.values, nan=0.0, posinf=0.0, neginf=0.0),
-            np.nan_to_num(frame.head),
-            np.nan_to_num(frame.eyes),
+            np.nan_to_num(frame.head, nan=0.0, posinf=0.0, neginf=0.0),
+            np.nan_to_num(frame.eyes, nan=0.0, posinf=0.0, neginf=0.0),
         )
         self.file.write(self._row.tobytes())
         self.frames += 1

@@ -6,7 +6,6 @@ angles in radians, left eye first, signs in `freeavatar.rigs.rotation`.
 """
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,12 @@ def read_json_lines(path: Path) -> Take:
     names = tuple(dict.fromkeys(name for _, row in rows for name in row["controls"]))
     frames = _frames(path, rows, names)
     rig = rows[0][1].get("rig", "")
-    return Take(names=names, frames=frames, rate=nominal_rate(frames.times), rig=rig if rig else "")
+    return Take(
+        names=names,
+        frames=frames,
+        rate=nominal_rate(frames.times),
+        rig=rig if isinstance(rig, str) else "",
+    )
 
 
 def _rows(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -126,7 +130,7 @@ def _frames(
     for i, (number, row) in enumerate(rows):
         where = f"{path}: line {number}"
         last.update(row["controls"])
-        arrays.indices[i] = int(_number(where, "frame", row.get("frame", i)))
+        arrays.indices[i] = _index(where, row.get("frame", i))
         arrays.times[i] = _number(where, "time", row.get("time"))
         arrays.values[i] = [_number(where, name, last[name]) for name in names]
         arrays.head[i] = _angles(where, "head", row.get("head", [0, 0, 0]), (3,))
@@ -140,9 +144,16 @@ def _frames(
 def _number(where: str, name: str, value: Any) -> float:
     # A float32 must hold it; bool is a number to Python, not to us.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and abs(value) < 1e38:
+    if is_number and abs(value) < 1e38:
         return float(value)
     raise BridgeError(f"{where}: {name} is {value!r}, not a number")
+
+
+def _index(where: str, value: Any) -> int:
+    number = _number(where, "frame", value)
+    if abs(number) < 1 << 53:
+        return int(number)
+    raise BridgeError(f"{where}: frame is {value!r}, not the number of a frame")
 
 
 def _angles(where: str, name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -40,6 +40,7 @@ class LiveLinkCsvWriter:
                 like one of the file's own columns.
         """
         self._start = start_of(timecode, rate)
+        self._starts_now = not timecode
         names, self._row = _arkit_columns(rig) if is_arkit(rig) else _own_columns(rig)
         self._format = ",".join(["%s", str(len(names)), *["%.10f"] * len(names)]) + "\n"
         self._file = PartFile(path)
@@ -54,6 +55,10 @@ class LiveLinkCsvWriter:
         Raises:
             BridgeError: the disk is full; rows written so far stay.
         """
+        if self._starts_now:
+            # A take of the end of a clip begins now, not as much later as the clip was cut.
+            self._start -= frame.time
+            self._starts_now = False
         values = self._row(frame)
         if not np.isfinite(values).all():
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

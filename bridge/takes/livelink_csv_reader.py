@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 _ARKIT_BY_COLUMN = dict(zip(LIVE_LINK_UDP[:52], ARKIT, strict=True))
 _ANGLES = LIVE_LINK_UDP[52:]
+LARGEST = 1e38
+"""Frames hold 32-bit numbers."""
 
 
 def read_csv(path: Path) -> Take:
@@ -60,7 +62,9 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(path: Path, columns: list[str]) -> list[str]:
-    columns = [column.strip() for column in columns]
+    # Only the app's own names are known to mean the same with spaces around them.
+    known = {*LIVE_LINK_CSV, ""}
+    columns = [c.strip() if c.strip() in known else c for c in columns]
     if tuple(columns[:2]) != LIVE_LINK_CSV[:2] or len(columns) < 3:
         raise BridgeError(
             f"{path}: no Live Link Face take; its first line must begin Timecode,BlendShapeCount "
@@ -96,7 +100,7 @@ def _numbers(
 ) -> NDArray[np.float64]:
     try:
         numbers = np.array(row[2:], np.float64)
-        if np.isfinite(numbers).all():
+        if (np.abs(numbers) < LARGEST).all():
             return numbers
     except ValueError:
         pass
@@ -108,7 +112,7 @@ def _numbers(
 
 def _is_number(cell: str) -> bool:
     try:
-        return bool(np.isfinite(np.float64(cell)))
+        return bool(np.abs(np.float64(cell)) < LARGEST)
     except ValueError:
         return False
 

@@ -1,5 +1,6 @@
 """Live Link Face packets: to the byte, read by a decoder we did not write, and robustly read."""
 
+import itertools
 import re
 import struct
 import time
@@ -91,6 +92,19 @@ def test_frame_numbers_follow_the_frames_times(
     np.testing.assert_allclose(steps, 0, atol=1e-4)
     seconds = now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec
     assert -1 < (clock[0] - seconds + 43200) % 86400 - 43200 < 5
+
+
+@pytest.mark.parametrize("second", [0.0, 0.1, 1 / 3, 43210.7, 86399.0])
+def test_frame_numbers_step_by_one_and_stay_below_the_next_frame(
+    arkit_rig: Rig, ear: Any, perform: Any, monkeypatch: pytest.MonkeyPatch, second: float
+) -> None:
+    monkeypatch.setattr(livelink, "_time_of_day", lambda: second)
+    sink = open_target(f"livelink://127.0.0.1:{ear.port}", arkit_rig, rate=60)
+    for frame in perform(arkit_rig, 120):
+        sink.send(frame)
+    packets = [livelink.decode(d) for d in ear.heard()]
+    assert {(b.frame - a.frame) % 5184000 for a, b in itertools.pairwise(packets)} == {1}
+    assert all(0 <= p.subframe < 1 for p in packets)
 
 
 def test_frame_numbers_start_again_at_midnight(
