@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from freeavatar.rigs.blendshapes import blend
 from freeavatar.rigs.camera import face_camera
 from freeavatar.rigs.rendering import surface_view
 from freeavatar.rigs.spec import Control, FloatArray, IntArray, Joint, Mesh, Part, Rig
@@ -87,3 +89,36 @@ def parts_seen(rig: Rig, vertices: FloatArray, points: FloatArray) -> list[str]:
 def seen() -> Callable[[Rig, FloatArray, FloatArray], list[str]]:
     """`parts_seen`, for test files, which cannot import one another."""
     return parts_seen
+
+
+def posed_mesh(rig: Rig, **values: float) -> FloatArray:
+    """Vertices of a rig with some of its controls set."""
+    assert rig.mesh is not None
+    weights = np.zeros(len(rig.controls), np.float32)
+    for name, value in values.items():
+        weights[rig.index[name]] = value
+    return blend(rig.mesh.vertices, rig.mesh.deltas, weights)
+
+
+def material_vertices(rig: Rig, *materials: str) -> NDArray[np.int32]:
+    """Numbers of the vertices that triangles of some materials use."""
+    mesh = rig.mesh
+    assert mesh is not None
+    runs = [
+        mesh.triangles[p.first_triangle : p.first_triangle + p.triangle_count]
+        for p in mesh.parts
+        if p.name.rpartition(":")[2] in materials
+    ]
+    return np.unique(np.concatenate(runs))
+
+
+@pytest.fixture
+def posed() -> Callable[..., FloatArray]:
+    """`posed_mesh`."""
+    return posed_mesh
+
+
+@pytest.fixture
+def vertices_of() -> Callable[..., NDArray[np.int32]]:
+    """`material_vertices`."""
+    return material_vertices
