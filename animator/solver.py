@@ -38,6 +38,7 @@ RIDGE = 3e-4
 NAMED_ONE, NAMED_SEVERAL = 1.0, 0.3
 """Pull toward what a name says, relative to the energy: names of one shape, of several."""
 BLINKS = (SHAPE_INDEX["eyeBlinkRight"], SHAPE_INDEX["eyeBlinkLeft"])
+SHAPES = len(SHAPE_INDEX)
 UNSEEN = 1e-6
 """Share of the largest energy below which a control moves no anchor."""
 
@@ -60,11 +61,11 @@ class ExpressionSolver:
         self.rig = rig
         self._names = name_map(rig) if use_names else name_map(_nameless(rig))
         self._follow = companions(rig.names) if use_names else ()
-        self._fill = _Fill(self._names)
         self._seen: _Anchored | None = None
         if rig.anchors is not None and rig.mesh is not None and not self._names.complete:
             self._seen = _Anchored(rig, self._names, reference or built_in_reference())
         self._span = np.array([c.maximum - c.neutral for c in rig.controls], np.float64)
+        self._fill, self._apart = self._fills()
         if self._seen is None and not len(self._names.direct) and not len(self._names.combined):
             raise RigError(
                 f"rig {rig.name}: no face was found on it and no control name is known: name its "
@@ -78,22 +79,42 @@ class ExpressionSolver:
         names = self._names
         weights[names.direct] = np.minimum(shapes[names.shapes] * names.scale, 1.0)
         if not names.complete:
-            if len(names.combined):
-                weights[names.combined] = self._fill.solve(shapes)
+            for fill in (self._fill, self._apart):
+                weights[fill.controls] = fill.solve(shapes)
             if self._seen is not None:
                 self._seen.solve(shapes, weights)
             for follower, leader in self._follow:
                 weights[follower] = weights[leader]
         return np.asarray(self.rig.neutral + self._span * weights)
 
+    def _fills(self) -> tuple["_Fill", "_Fill"]:
+        """The combinations that make up the face, and those that go beside it.
+
+        What the rig's maker said of a control that moves nothing of the face (ears, a tail) is no
+        part of the face's motion: a brow that rises says all of it and must not keep the ears down.
+        """
+        names = self._names
+        apart = np.array(
+            [
+                self._seen is not None
+                and not self.rig.controls[k].convention
+                and k not in self._seen.moving
+                for k in names.combined
+            ],
+            bool,
+        )
+        face = _Fill(names.combined[~apart], names.combinations[~apart], names.open_shapes)
+        return face, _Fill(names.combined[apart], names.combinations[apart], np.ones(SHAPES))
+
 
 class _Fill:
-    """Combinations of shapes (visemes, emotions) that best explain what no direct control says."""
+    """Combinations of shapes (visemes, emotions) that best explain the shapes that count."""
 
-    def __init__(self, names: NameMap) -> None:
-        self._columns = names.combinations * names.open_shapes
-        count = len(names.combined)
-        self._gram = names.combinations @ names.combinations.T + 1e-3 * np.eye(count)
+    def __init__(self, controls: NDArray[np.int_], combinations: Values, counted: Values) -> None:
+        self.controls = controls
+        self._columns = combinations * counted
+        count = len(controls)
+        self._gram = combinations @ combinations.T + 1e-3 * np.eye(count)
         self._lower, self._upper = np.zeros(count), np.ones(count)
         self._last: Values | None = None
 
@@ -114,6 +135,7 @@ class _Anchored:
         # A control that also has a negative side is two variables of opposite motion.
         lowest = np.minimum(_lower_weights(rig), 0.0)
         back = seen & (lowest < 0)
+        self.moving = frozenset(np.flatnonzero(seen).tolist())
         self._controls = np.r_[np.flatnonzero(seen), np.flatnonzero(back)]
         self._signs = np.r_[np.ones(seen.sum()), -np.ones(back.sum())]
         columns = moved[self._controls] * self._signs[:, None]

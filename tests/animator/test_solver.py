@@ -12,6 +12,7 @@ from freeavatar.animator.reach import reach_scales
 from freeavatar.animator.reference import Reference, reference_of
 from freeavatar.animator.solver import ExpressionSolver, shut_at_most
 from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.rigs import registry
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Control, Rig
 
@@ -260,3 +261,28 @@ def test_a_frame_takes_less_than_a_millisecond(
         solver.solve(frame)
         took.append(time.perf_counter() - start)
     assert np.median(took) < 2e-3, "twice the budget: other work may share the core"
+
+
+def test_ears_follow_what_their_maker_said_of_them_beside_the_brows() -> None:
+    """The fox's brows say all of a raise or a frown; its ears, no part of the face, go along."""
+    fox = registry.load("fox")
+    solver = ExpressionSolver(fox)
+
+    def said(**shapes: float) -> dict[str, float]:
+        asked = np.zeros(52)
+        for name, value in shapes.items():
+            asked[BLENDSHAPES.index(name)] = value
+        return dict(zip(fox.names, solver.solve(asked).tolist(), strict=True))
+
+    raised = said(browInnerUp=1.0, browOuterUpLeft=1.0, browOuterUpRight=1.0)
+    assert raised["browUp"] > 0.9
+    assert raised["earsPerk"] > 0.6
+    assert raised["earsBack"] == 0.0
+    frown = said(browDownLeft=1.0, browDownRight=1.0)
+    assert frown["browDown"] > 0.9
+    assert frown["earsBack"] > 0.6
+    assert frown["earsPerk"] == 0.0
+    half = said(browDownLeft=0.5, browDownRight=0.5)
+    assert 0.3 < half["earsBack"] < frown["earsBack"]
+    jaw = said(jawOpen=1.0, mouthSmileLeft=1.0)
+    assert jaw["earsPerk"] == jaw["earsBack"] == 0.0
