@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from .check_motion import Motion, is_resting
+from .check_text import ALL, SOME, both_sides, counted, listed
 from .conventions import ARKIT, CONVENTIONS
 from .spec import JointRole, Rig
 
@@ -95,22 +96,6 @@ def _warning(topic: str, text: str, names: Sequence[str] = ()) -> Finding:
     return Finding(severity="warning", topic=topic, text=text, names=tuple(names))
 
 
-ALL = 64
-"""As many names of controls to look into are written out: more than a face has."""
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas; the rest beyond some as a count."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return ", ".join(names[:most]) + f" and {len(names) - most} more"
-
-
-def counted(names: Sequence[Any], one: str, many: str) -> str:
-    """ "1 control moves" or "3 controls move"."""
-    return f"{len(names)} {one if len(names) == 1 else many}"
-
-
 @dataclass(frozen=True)
 class _Check:
     rig: Rig
@@ -186,7 +171,9 @@ class _Check:
         missing = [name for name in ARKIT if name not in self.said]
         if len(self.arkit) < MANY_ARKIT:
             text = f"By name, {len(self.said)} of the {len(ARKIT)} ARKit shapes are covered"
-            text += f", not {listed(missing, ALL)}." if self.said and missing else "."
+            # Eye joints look where these would.
+            lacking = [n for n in missing if not (n.startswith("eyeLook") and self._has_eyes)]
+            text += f", not {listed(both_sides(lacking), SOME)}." if self.said and lacking else "."
             yield _note("missing", text, missing)
         elif missing:
             by_joint = {n for n in missing if n.startswith("eyeLook") and self._has_eyes}

@@ -21,9 +21,12 @@ SCHEMA = 1
 
 _HEADING = """\
 # What freeavatar knows about this rig. You may edit it: ranges, region, side and the mapping to
-# ARKit (hub) are read each time the rig is loaded. Names of controls belong to the mesh.
+# ARKit (hub) are read each time the rig is loaded. Names of controls belong to the mesh; the
+# rig's name is that of its folder.
 
 """
+_LARGEST, _NARROWEST = 1e9, 1e-6
+"""Numbers beyond these would be infinite, or divide by nothing, in single precision."""
 _RIG_KEYS = {
     "schema": int, "name": str, "source": str, "source_sha256": str, "licence": str,
     "notes": list, "up_axis": str, "units_per_metre": float, "control": list, "expressions": dict,
@@ -112,6 +115,8 @@ class _Reader:
             raise self.error(key, f"must be {_KINDS[kind]}, not {value!r}")
         if kind is float and not math.isfinite(cast(float, value)):
             raise self.error(key, f"must be a finite number, not {value}")
+        if kind is float and abs(cast(float, value)) > _LARGEST:
+            raise self.error(key, f"must lie within ±{_LARGEST:g}, not {value:g}")
         return value
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> Any:
@@ -185,7 +190,7 @@ def _controls(top: _Reader) -> tuple[Control, ...]:
 def _control(reader: _Reader) -> Control:
     low, high = reader.get("minimum", 0.0), reader.get("maximum", 1.0)
     neutral = reader.get("neutral", 0.0)
-    if high <= neutral:
+    if high - neutral < _NARROWEST:
         raise reader.error("maximum", f"must be above neutral ({neutral}), not {high}")
     if low > neutral:
         raise reader.error("minimum", f"must not be above neutral ({neutral}), not {low}")

@@ -378,6 +378,17 @@ def test_text_saved_by_a_windows_editor_is_read(head: Path) -> None:
     assert registry.load("anna").controls[0].maximum == 2.0
 
 
+@pytest.mark.parametrize(
+    ("value", "message"), [("1e300", "must lie within"), ("1e-9", "must be above neutral")]
+)
+def test_ranges_that_single_precision_cannot_hold(head: Path, value: str, message: str) -> None:
+    registry.register(head, "anna")
+    path = registry.folder() / "anna" / "rig.toml"
+    path.write_text(path.read_text("utf-8").replace("maximum = 1.0", f"maximum = {value}", 1))
+    with pytest.raises(RigError, match=f"control 'jawOpen': maximum {message}"):
+        registry.load("anna")
+
+
 def test_expressions_that_are_no_tables_are_refused(head: Path) -> None:
     registry.register(head, "anna")
     path = registry.folder() / "anna" / "rig.toml"
