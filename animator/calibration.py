@@ -6,8 +6,8 @@ blendshape, ``(x − n) / (1 − n)``, clipped to 0..1, is 0 at rest and still r
 Two ways to know n. *Measured*: a range of the take in which the actor rests; everything in it is
 taken as rest, the head's rotation and the gaze too, so that an actor who looks up at a camera plays
 straight. *Automatic*, the default: a slow estimate of what a face never falls below, which must not
-take a smile for rest; it is therefore limited (`LIMITS`), falls at once and rises by no more than
-0.02 a second, and leaves head and gaze as they are seen.
+take a smile for rest; it is therefore limited (`LIMITS`), falls at once, rises by no more than 0.02
+a second and not at all while a shape is clearly acted, and leaves head and gaze as they are seen.
 """
 
 from collections.abc import Iterable
@@ -27,6 +27,8 @@ RISE = 0.02
 """How fast the automatic estimate may rise, per second."""
 FALL_TIME = 0.2
 """Time constant in seconds with which it falls toward a lower value."""
+CLEARLY_ACTED = 1.5
+"""In limits: the estimate does not rise toward a value beyond this, so a held brow stays held."""
 HIGHEST_REST = 0.8
 """Resting values are cut here, so that the rescaling never magnifies more than fivefold."""
 
@@ -110,12 +112,14 @@ class AutomaticNeutral:
 
     def update(self, blendshapes: NDArray[Any], time: float) -> Neutral:
         """The estimate after one more frame (52,) at ``time`` seconds."""
-        x = np.minimum(np.asarray(blendshapes, np.float64), LIMITS)
+        seen = np.asarray(blendshapes, np.float64)
+        x = np.minimum(seen, LIMITS)
         if self._rest is None:
             self._rest, self._time = x, time
         step = max(time - self._time, 0.0)
         fallen = self._rest + (1.0 - np.exp(-step / FALL_TIME)) * (x - self._rest)
-        risen = np.minimum(x, self._rest + RISE * min(step, 1.0))
+        rise = np.where(seen <= CLEARLY_ACTED * LIMITS, RISE * min(step, 1.0), 0.0)
+        risen = np.minimum(x, self._rest + rise)
         self._rest, self._time = np.where(x < self._rest, fallen, risen), time
         return Neutral(blendshapes=self._rest)
 

@@ -111,3 +111,18 @@ def test_automatic_streams_and_resets() -> None:
     automatic.reset()
     assert automatic.update(face(0).blendshapes, 1.0).blendshapes[SQUINT] == 0.0
     assert branch.update(face(0, eyeSquintLeft=0.3).blendshapes, 1 / 30).blendshapes[SQUINT] > 0.29
+
+
+def test_a_held_expression_is_not_worn_away() -> None:
+    estimate = AutomaticNeutral()
+    shapes = np.zeros(52)
+    brow = BLENDSHAPES.index("browInnerUp")
+    estimate.update(shapes, 0.0)
+    shapes[brow] = 0.5
+    for i in range(30 * 30):
+        rest = estimate.update(shapes, 1 + i / 30)
+    assert rest.subtract(shapes)[brow] == pytest.approx(0.5)
+    shapes[brow] = 0.4  # low enough to be how this brow rests
+    for i in range(30 * 30):
+        rest = estimate.update(shapes, 31 + i / 30)
+    assert rest.subtract(shapes)[brow] < 0.2
