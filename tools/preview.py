@@ -78,19 +78,29 @@ class Preview:
             self._give_up(error)
 
     def close(self) -> None:
-        """Finish the film; a failure is kept in `error`."""
-        self._stack.close()
-        if self._film is not None:
-            try:
-                self._film.close()
-            except BridgeError as error:
-                self._give_up(error)
+        """Finish the film and give it its name; a failure is kept in `error`."""
+        self._finish()
+        if self.growing.exists():
+            self.growing.replace(self.path)
 
     def discard(self) -> None:
-        """Close, and leave no film."""
-        self.close()
-        if self._film is not None:
-            self.path.unlink(missing_ok=True)
+        """Close, and leave no film; one that an earlier run made stays."""
+        self._finish()
+        self.growing.unlink(missing_ok=True)
+
+    @property
+    def growing(self) -> Path:
+        """What the film is called until it is finished: ``NAME.part.mp4``, playable as it is."""
+        return self.path.with_stem(f"{self.path.stem}.part")
+
+    def _finish(self) -> None:
+        self._stack.close()
+        film, self._film = self._film, None
+        if film is not None:
+            try:
+                film.close()
+            except BridgeError as error:
+                self._give_up(error)
 
     def _give_up(self, error: BridgeError) -> None:
         self.error = self.error or str(error)
@@ -102,7 +112,7 @@ class Preview:
             rig.name if rig.mesh is not None else f"{rig.name} (on {STAND_IN})" for rig in self.rigs
         ]
         self._film = PreviewFilm(
-            self.path,
+            self.growing,
             labels,
             rate=min(self.rate, FASTEST),
             panel=self.size,

@@ -214,7 +214,7 @@ def test_two_rigs_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_a_preview_on_a_full_disk_ends_alone(tmp_path: Path) -> None:
     film = tmp_path / "p.mp4"
-    film.symlink_to("/dev/full")
+    film.with_stem("p.part").symlink_to("/dev/full")
     done = freeavatar(
         "drive", DEMO, "--rig", "fox", "--json", "--take", tmp_path / "t.csv",
         "--preview", film, "--preview-size", 64, check=False,

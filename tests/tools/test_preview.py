@@ -30,11 +30,13 @@ def test_fast_sources_are_shown_at_up_to_thirty_a_second(
     assert times[-1] > 1.0 - 2.1 / min(rate, 30)
 
 
-def test_a_discarded_preview_leaves_no_file(tmp_path: Path) -> None:
+def test_a_discarded_preview_leaves_what_was_there(tmp_path: Path) -> None:
     rig = registry.load("arkit")
+    (tmp_path / "p.mp4").write_bytes(b"an earlier film")
     preview = Preview(tmp_path / "p.mp4", [rig], rate=30.0, size=64)
     frame = RigFrame(index=0, time=0.0, values=rig.neutral)
     preview.show(None, Expression(index=0, time=0.0, found=True), [frame])
-    assert (tmp_path / "p.mp4").exists()
+    assert preview.growing.exists()
     preview.discard()
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "p.mp4"]
+    assert (tmp_path / "p.mp4").read_bytes() == b"an earlier film"
