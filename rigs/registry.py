@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import platformdirs
 
 from .built_in import BUILT_IN, load_built_in
@@ -240,11 +239,7 @@ def _order(where: Path, wanted: tuple[str, ...], stored: tuple[str, ...]) -> lis
 
 def _reordered(mesh: Mesh, order: list[int]) -> Mesh:
     """The mesh with only these controls, in this order."""
-    covered = mesh.covered
-    if covered is not None:
-        kept = set(covered.tolist())
-        covered = np.array([new for new, old in enumerate(order) if old in kept], np.int32)
-    return replace(mesh, deltas=mesh.deltas[order], covered=covered)
+    return replace(mesh, deltas=mesh.deltas[order])
 
 
 def _keep_source(rig: Rig, path: Path, where: Path) -> None:

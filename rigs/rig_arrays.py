@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import RigError
-from .spec import Anchors, FloatArray, IntArray, Joint, JointRole, Mesh, Part
+from .spec import Anchors, FloatArray, Joint, JointRole, Mesh, Part
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -33,7 +33,7 @@ def write_arrays(
     arrays: dict[str, NDArray[Any]] = {"controls": np.array(names, np.str_)}
     if mesh is not None:
         arrays |= {"vertices": mesh.vertices, "triangles": mesh.triangles}
-        optional = {"uvs": mesh.uvs, "normals": mesh.normals, "covered": mesh.covered}
+        optional = {"uvs": mesh.uvs, "normals": mesh.normals}
         arrays |= {key: array for key, array in optional.items() if array is not None}
         arrays |= _pack_deltas(mesh.deltas) | _pack_joints(mesh) | _pack_parts(mesh.parts)
     if anchors is not None:
@@ -215,7 +215,6 @@ def _parts(arrays: Arrays) -> tuple[Part, ...]:
 
 def _mesh(arrays: Arrays, controls: int) -> Mesh:
     vertices = arrays["vertices"]
-    covered: IntArray | None = arrays.get("covered")
     return Mesh(
         vertices=vertices,
         triangles=arrays["triangles"],
@@ -224,7 +223,6 @@ def _mesh(arrays: Arrays, controls: int) -> Mesh:
         uvs=arrays.get("uvs"),
         normals=arrays.get("normals"),
         joints=_joints(arrays),
-        covered=covered,
     )
 
 

@@ -92,8 +92,6 @@ class Mesh:
     normals: FloatArray | None = None
     """(V, 3) unit normals of the neutral, or None: computed from the triangles."""
     joints: tuple[Joint, ...] = ()
-    covered: IntArray | None = None
-    """Indices of controls whose motion the mesh shows; None means: derive from the deltas."""
 
     def __post_init__(self) -> None:
         v = len(self.vertices)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import number
+from .inputs import DEMO_TAKE, open_input
 
 if TYPE_CHECKING:
     from .performance import Result
@@ -21,8 +22,6 @@ examples:
   freeavatar bench clip.mp4 --minutes 10            the clip over and over, memory watched
   freeavatar bench clip.mp4 --rig mannequin --rig toon --rig fox
 """
-
-DEMO_TAKE = Path(__file__).parent / "data" / "demo_take.csv"
 
 
 def add_verb(verbs: Any) -> None:
@@ -80,7 +79,6 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
 
     from .drive import performer_options
-    from .inputs import open_input
     from .outlets import Outlets, plan_takes
     from .performance import Result, perform
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import whole_number
+from .inputs import DEMO_TAKE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,6 @@ examples:
   freeavatar eval rigs mannequin toon hero.glb --samples 500
   freeavatar eval rigs hero.glb --source ict.glb --curves MySlate_1_iPhone.csv --json
 """
-DEMO_TAKE = Path(__file__).parent / "data" / "demo_take.csv"
 
 
 def add_verb(verbs: Any) -> None:

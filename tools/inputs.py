@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     Moment = TypeVar("Moment", Frame, Expression)
 
 
+DEMO_TAKE = Path(__file__).parent / "data" / "demo_take.csv"
+"""The bundled performance (`freeavatar.tools.demo_take` composes it)."""
+
+
 def is_take(text: str) -> bool:
     """Whether INPUT is a recorded take of curves rather than pictures."""
     return text.lower().endswith((".csv", ".csv.part"))

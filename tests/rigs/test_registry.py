@@ -53,7 +53,6 @@ def full_rig() -> Rig:
             Joint(role="head", pivot=vertices[0], weights=weights, node="Head"),
             Joint(role="jaw", pivot=vertices[1], weights=weights[::-1].copy()),
         ),
-        covered=np.array([0, 2], np.int32),
     )
     anchors = Anchors(
         names=("mouth corner left", "nose"),
@@ -144,7 +143,7 @@ def test_all_fields_survive(tmp_path: Path) -> None:
 def test_rigs_without_mesh_or_extras_survive(tmp_path: Path) -> None:
     whole = full_rig()
     assert whole.mesh is not None
-    bare = replace(whole.mesh, uvs=None, normals=None, joints=(), covered=None, parts=())
+    bare = replace(whole.mesh, uvs=None, normals=None, joints=(), parts=())
     for rig in (
         replace(whole, mesh=None, anchors=None, expressions={}, notes=()),
         replace(whole, mesh=bare),

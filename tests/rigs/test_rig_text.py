@@ -23,7 +23,6 @@ def anna(user_folders: Path) -> Rig:
         triangles=np.array([[0, 1, 2]], np.int32),
         deltas=deltas,
         parts=(),
-        covered=np.array([1], np.int32),
     )
     rig = Rig(name="anna", controls=describe_controls(["jawOpen", "smile_L"]), mesh=mesh)
     place = registry.folder() / "anna"
@@ -60,7 +59,6 @@ def test_reordered_or_dropped_controls_keep_their_motion(anna: Rig) -> None:
     assert turned.names == ("smile_L", "jawOpen")
     assert turned.mesh is not None and anna.mesh is not None
     np.testing.assert_array_equal(turned.mesh.deltas, anna.mesh.deltas[::-1])
-    assert turned.mesh.covered is not None and turned.mesh.covered.tolist() == [0]
     path.write_text(f"{start}[[control]]{second}\n[expressions]{rest}")
     assert registry.load("anna").names == ("smile_L",)
 
