@@ -15,6 +15,8 @@ STORED_SIZE = 160
 """Side of a stored training crop: the network's crop at the same scale and a margin for jitter."""
 MARGIN = 1.25
 """Side of the network's crop in longer sides of the landmarks' upright box."""
+LONGEST_SIDE = 32_000
+"""Pixels; OpenCV's warp takes no longer picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Crop:
         shrink = self.side / self.size
         if shrink >= 2.0:
             picture, matrix = self._shrunk(picture, shrink)
+        elif max(picture.shape) > LONGEST_SIDE:
+            picture, matrix = self._shrunk(picture, 1.0)
         # OpenCV counts from the middle of the first pixel.
         half = matrix[:, :2] @ (0.5, 0.5) + matrix[:, 2] - 0.5
         return np.asarray(
@@ -86,7 +90,7 @@ class Crop:
         part = picture[top:bottom, left:right]
         wide = max(round(part.shape[1] / shrink), 1)
         high = max(round(part.shape[0] / shrink), 1)
-        small = cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA)
+        small = np.asarray(cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
         grow = np.array([part.shape[1] / wide, part.shape[0] / high])
         matrix = self.matrix
         shift = matrix[:, :2] @ (left, top) + matrix[:, 2]
