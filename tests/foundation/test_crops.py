@@ -55,7 +55,7 @@ def test_the_cut_picture_agrees_with_the_mapping(side: float, roll: float) -> No
 @pytest.mark.parametrize("side", SIDES)
 def test_a_blob_lies_where_its_middle_maps_to(side: float) -> None:
     """Levels of a ramp are rounded; the middle of a blob shows parts of a pixel."""
-    middle = np.array([660.3, 520.9])
+    middle = np.array([641.7, 543.2]) + side * np.array([0.141, -0.082])
     y, x = np.mgrid[0:1100, 0:1280] + 0.5
     far = ((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / (side / 12) ** 2
     blob = np.repeat((250 * np.exp(-far / 2)).round()[..., None], 3, axis=-1).astype(np.uint8)
