@@ -1,12 +1,14 @@
 """Boxes of faces in a picture: where to look and which is which."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from .expression import FloatArray
-from .mediapipe_landmarker import FoundFace
-from .mediapipe_pose import Window
+
+Window = tuple[int, int, int, int]
+"""Left, top, width and height of a part of a picture, pixels."""
 
 SAME_FACE = 0.25
 """Overlap from which two boxes are taken for the same face."""
@@ -17,12 +19,24 @@ TILES = (0.75, 0.5)
 """Sides of the tiles of a sweep, in shorter sides of the picture; they overlap by half."""
 
 
+class Boxed(Protocol):
+    """A face that some detector found."""
+
+    @property
+    def box(self) -> FloatArray:
+        """(4,) left, top, right, bottom in pixels."""
+        ...
+
+
+Face = TypeVar("Face", bound=Boxed)
+
+
 def box_size(box: FloatArray) -> float:
     """Longer side of a box, pixels."""
     return float(max(box[2] - box[0], box[3] - box[1]))
 
 
-def area(face: FoundFace) -> float:
+def area(face: Boxed) -> float:
     """Area of a face's box, square pixels."""
     left, top, right, bottom = face.box
     return float((right - left) * (bottom - top))
@@ -72,7 +86,7 @@ def tiles(width: int, height: int) -> Iterator[Window]:
                 yield (left, top, side, side)
 
 
-def whole_in(face: FoundFace, tile: Window, width: int, height: int) -> bool:
+def whole_in(face: Boxed, tile: Window, width: int, height: int) -> bool:
     """False for a face that a tile's edge may have cut (the picture's own edge does not count)."""
     left, top, right, bottom = (float(v) for v in face.box)
     gap = 0.02 * tile[2]
@@ -84,9 +98,9 @@ def whole_in(face: FoundFace, tile: Window, width: int, height: int) -> bool:
     )
 
 
-def without_repeats(faces: Sequence[FoundFace]) -> list[FoundFace]:
+def without_repeats(faces: Sequence[Face]) -> list[Face]:
     """Each face once; of several finds of one face the first stays."""
-    kept: list[FoundFace] = []
+    kept: list[Face] = []
     for face in faces:
         if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
             kept.append(face)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .errors import ReaderError
 from .expression import BLENDSHAPES, FloatArray
-from .mediapipe_pose import Window, pose_in_picture
+from .face_boxes import Window
+from .mediapipe_pose import pose_in_picture
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .expression import BLENDSHAPES, FloatArray
-
-Window = tuple[int, int, int, int]
-"""Left, top, width and height of a part of a picture, pixels."""
+from .face_boxes import Window
 
 HALF_VIEW = np.tan(np.radians(63.0 / 2))
 """MediaPipe takes every picture to be 63° high."""

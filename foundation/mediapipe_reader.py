@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ReaderError
 from .expression import BLENDSHAPES, Expression, FloatArray, Frame
 from .face_boxes import (
     SAME_FACE,
+    Window,
     area,
     box_size,
-    distance,
     overlap,
     suits,
     tiles,
@@ -20,15 +19,12 @@ from .face_boxes import (
     window_around,
     without_repeats,
 )
+from .face_choice import FaceChoice
 from .mediapipe_landmarker import FoundFace, Landmarker
-from .mediapipe_pose import Window, gaze
+from .mediapipe_pose import gaze
 
 FAR = 0.2
 """Size of a face in shorter sides of the picture below which it gets a window of its own."""
-REACH = 1.5
-"""Sizes of the face within which a lost face is expected to appear again."""
-FORGET = 1.0
-"""Seconds after which a lost face may be replaced by another one."""
 SURE = 0.7
 """Detection score asked for in tiles: dozens of looks at a picture without a face turn up a false
 one now and then (of 31 frames of a film's title one did with 0.5, none with 0.65)."""
@@ -42,11 +38,9 @@ LEFT_LID, RIGHT_LID = BLENDSHAPES.index("eyeBlinkLeft"), BLENDSHAPES.index("eyeB
 class MediaPipeReader:
     """Follows one face and reads its expression.
 
-    The face is chosen where the first is seen: the largest, or the ``face``-th from the left. It
-    is then followed by overlap; lost for longer than `FORGET`, another face may take its place.
-    Faces too small for MediaPipe's detector are sought in overlapping tiles and read in a window
-    around them; so is a face with others beside it, since MediaPipe follows (and steadies) only a
-    single face.
+    `FaceChoice` says which of several; the chosen one is followed by overlap. Faces too small for
+    MediaPipe's detector are sought in overlapping tiles and read in a window around them; so is a
+    face with others beside it, since MediaPipe follows (and steadies) only a single face.
 
     Args:
         bundle: the ``face_landmarker.task`` file, see `find_bundle`.
@@ -61,17 +55,13 @@ class MediaPipeReader:
     def __init__(
         self, bundle: Path, *, face: int | None = None, max_faces: int = 6, video: bool = True
     ) -> None:
-        if face is not None and face < 1:
-            raise ReaderError(f"faces are counted from 1 at the left; there is no face {face}")
         self.most_faces = 0
         """Most faces seen in one frame so far."""
-        self._face = face
+        self._choice = FaceChoice(face)
         self._video = video
         self._scout = Landmarker(bundle, max_faces=max(max_faces, face or 1))
         self._sweeper = Landmarker(bundle, max_faces=max_faces, confidence=SURE)
         self._tracker = Landmarker(bundle, video=True)
-        self._box: FloatArray | None = None
-        self._seen = 0.0
         self._window: Window | None = None
         self._shape: tuple[int, ...] = ()
         self._next_sweep = 0
@@ -82,13 +72,13 @@ class MediaPipeReader:
         ``confidence`` is the share of the landmarks inside the picture: MediaPipe gives no score.
         """
         if not self._video or frame.picture.shape != self._shape:
-            self._box = self._window = None
+            self._choice.forget()
+            self._window = None
             self._shape = frame.picture.shape
         face = self._follow(frame) or self._search(frame)
         if face is None:
             return Expression(index=frame.index, time=frame.time, found=False)
-        self._box = face.box
-        self._seen = frame.time
+        self._choice.keep(face.box, frame.time)
         return _expression(face, frame)
 
     def close(self) -> None:
@@ -99,21 +89,22 @@ class MediaPipeReader:
 
     def _follow(self, frame: Frame) -> FoundFace | None:
         """The face of the last frame, where the tracker still has it."""
-        if self._window is None or self._box is None:
+        box = self._choice.box
+        if self._window is None or box is None:
             return None
         height, width = self._shape[:2]
         whole = self._window == (0, 0, width, height)
-        if not whole and not suits(self._window, self._box, width, height):
-            self._window = window_around(self._box, width, height)
+        if not whole and not suits(self._window, box, width, height):
+            self._window = window_around(box, width, height)
             self._tracker.forget(frame.time)
-        return self._same(self._tracker.find(frame.picture, frame.time, self._window), self._box)
+        return self._same(self._tracker.find(frame.picture, frame.time, self._window), box)
 
     def _search(self, frame: Frame) -> FoundFace | None:
         """A face chosen afresh; the tracker starts on it."""
         self._window = None
         faces = self._all_faces(frame)
         self.most_faces = max(self.most_faces, len(faces))
-        chosen = self._choose(faces, frame.time)
+        chosen = self._choice.choose(faces, frame.time)
         if chosen is None:
             return None
         height, width = self._shape[:2]
@@ -127,9 +118,10 @@ class MediaPipeReader:
     def _all_faces(self, frame: Frame) -> list[FoundFace]:
         height, width = self._shape[:2]
         faces = self._scout.find(frame.picture)
-        if self._box is not None and not faces:
-            faces = self._scout.find(frame.picture, window=window_around(self._box, width, height))
-        wanted = self._face if self._face is not None and self._box is None else 1
+        box = self._choice.box
+        if box is not None and not faces:
+            faces = self._scout.find(frame.picture, window=window_around(box, width, height))
+        wanted = (self._choice.face or 1) if box is None else 1
         first = self._next_sweep == 0 or not self._video
         if first or (len(faces) < wanted and frame.index >= self._next_sweep):
             self._next_sweep = frame.index + SWEEP_EVERY
@@ -144,29 +136,12 @@ class MediaPipeReader:
         Of the 97 frames after an actor has left, in which a film's title shows, the first look
         takes one for a face, both together none.
         """
-        last = self._box if frame.time - self._seen < FORGET else None
+        last = self._choice.recent(frame.time)
         if last is not None and overlap(face.box, last) >= SAME_FACE:
             return True
         height, width = self._shape[:2]
         window = window_around(face.box, width, height)
         return self._same(self._scout.find(frame.picture, window=window), face.box) is not None
-
-    def _choose(self, faces: list[FoundFace], time: float) -> FoundFace | None:
-        if not faces:
-            return None
-        last = self._box
-        if last is not None:
-            nearest = min(faces, key=lambda face: distance(face.box, last))
-            if distance(nearest.box, last) < REACH:
-                return nearest
-            if time - self._seen < FORGET:
-                return None
-            return nearest if self._face is not None else max(faces, key=area)
-        if self._face is None:
-            return max(faces, key=area)
-        if len(faces) < self._face:
-            return None
-        return sorted(faces, key=lambda face: float(face.box[0] + face.box[2]))[self._face - 1]
 
     @staticmethod
     def _same(found: list[FoundFace], box: FloatArray) -> FoundFace | None:
