@@ -1,0 +1,79 @@
+"""The expression network: crops of faces in, what they express out."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .crops import NETWORK_SIZE
+from .expression import BLENDSHAPES, FloatArray
+from .landmarks import LANDMARKS
+from .onnx_session import WEIGHTS, Network, Signature
+
+EXPRESSION_NETWORK = WEIGHTS / "expression.onnx"
+SIGNATURE = Signature(
+    kind="expression/1",
+    inputs={"crop": (NETWORK_SIZE, NETWORK_SIZE, 3)},
+    outputs={
+        "blendshapes": (len(BLENDSHAPES),),
+        "eyes": (2, 2),
+        "head": (3, 3),
+        "place": (3,),
+        "landmarks": (len(LANDMARKS), 2),
+        "confidence": (),
+        "embedding": (64,),
+        "tokens": (64, 192),
+    },
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOutput:
+    """What the network says of N crops."""
+
+    blendshapes: FloatArray
+    """(N, 52) ARKit coefficients 0..1."""
+    eyes: FloatArray
+    """(N, 2, 2) yaw, pitch of left and right eye, radians, as in `Expression.eyes`."""
+    head: FloatArray
+    """(N, 3, 3) rotation in the axes of the crop, as in `Expression.head`."""
+    place: FloatArray
+    """(N, 3) x, y of the mean of the eye corners in sides of the crop, and the metres that the side
+    spans at their depth."""
+    landmarks: FloatArray
+    """(N, 156, 2) in sides of the crop, 0..1 inside it."""
+    confidence: FloatArray
+    """(N,) 0..1 that there is a face."""
+    embedding: FloatArray
+    """(N, 64) unit length."""
+    tokens: FloatArray
+    """(N, 64, 192)."""
+
+    def row(self, index: int) -> "ModelOutput":
+        """One crop's part, still with an axis of length 1 in front."""
+        part = slice(index, index + 1)
+        return ModelOutput(**{f.name: getattr(self, f.name)[part] for f in fields(self)})
+
+
+class ExpressionModel:
+    """Runs the expression network.
+
+    Args:
+        path: ``.onnx`` file; None for the one that ships.
+        threads: most cores that one call uses.
+
+    Raises:
+        ReaderError: the network is missing, damaged or another one.
+    """
+
+    def __init__(self, path: Path | None = None, *, threads: int = 1) -> None:
+        self._network = Network(path or EXPRESSION_NETWORK, SIGNATURE, threads=threads)
+
+    def read(self, crops: NDArray[np.uint8]) -> ModelOutput:
+        """What crops express.
+
+        Args:
+            crops: (N, 128, 128, 3) RGB.
+        """
+        return ModelOutput(**self._network.run(crop=np.ascontiguousarray(crops)))
