@@ -1,0 +1,1 @@
+"""Trains the networks: shards, augmentation, losses, loops. Needs the extra [train]."""

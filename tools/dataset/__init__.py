@@ -1,0 +1,1 @@
+"""Builds training data: people, expressions, renders, shards."""
