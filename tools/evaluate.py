@@ -1,4 +1,4 @@
-"""freeavatar eval: measures how exactly rigs are solved."""
+"""freeavatar eval: measures how exactly rigs are solved and faces are read."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import whole_number
+from .evaluate_clips import add_clips
 from .inputs import DEMO_TAKE
 
 if TYPE_CHECKING:
@@ -29,15 +30,20 @@ examples:
   freeavatar eval rigs mannequin toon hero.glb --samples 500
   freeavatar eval rigs hero.glb --source ict.glb --curves MySlate_1_iPhone.csv --json
 """
+KINDS = """\
+examples:
+  freeavatar eval rigs
+  freeavatar eval clips take.mp4
+"""
 
 
 def add_verb(verbs: Any) -> None:
     """Add ``eval`` to the command line."""
     parser = verbs.add_parser(
         "eval",
-        help="measure how exactly rigs are solved",
+        help="measure how exactly rigs are solved and faces are read",
         description="Measure quality on this machine and print tables.",
-        epilog=EPILOG,
+        epilog=KINDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     kinds = parser.add_subparsers(metavar="WHAT", required=True)
@@ -83,6 +89,7 @@ def add_verb(verbs: Any) -> None:
     rigs.add_argument("--points", action="store_true", help="also a row for every face point")
     rigs.add_argument("--json", action="store_true", help="figures for scripts, every face point")
     rigs.set_defaults(run=run)
+    add_clips(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
