@@ -1,0 +1,182 @@
+"""Losses of the heads; what is unknown of a picture (NaN) costs nothing."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..expression import BLENDSHAPES
+from ..heads import ExpressionOutput
+from ..landmarks import LANDMARKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """How much each loss counts; chosen so that typical values early on are of one size."""
+
+    blendshapes: float = 20.0
+    """Half absolute, double squared error: small errors still pull, large ones pull more."""
+    landmarks: float = 20.0
+    """Absolute error in sides of the crop; 2.6 px of 128 cost 0.4."""
+    eyes: float = 4.0
+    """Absolute error in radians."""
+    head: float = 2.0
+    """Chordal distance of rotations, near the angle in radians."""
+    place: float = 5.0
+    """Absolute error in sides of the crop, and of the logarithm of the metres."""
+    confidence: float = 0.5
+    """Binary cross-entropy."""
+    contrastive: float = 1.0
+    """Of the chosen loss of `freeavatar.foundation.contrastive`."""
+    consistency: float = 10.0
+    """Absolute difference of two views' blendshapes."""
+    embedding_consistency: float = 0.5
+    """One minus the cosine of two views' embeddings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What is known of N crops; NaN where it is not. Units as in `ExpressionOutput`."""
+
+    blendshapes: Tensor
+    """(N, 52)."""
+    eyes: Tensor
+    """(N, 2, 2)."""
+    head: Tensor
+    """(N, 3, 3)."""
+    place: Tensor
+    """(N, 3)."""
+    landmarks: Tensor
+    """(N, 156, 2)."""
+    face: Tensor
+    """(N,) 1 where there is a face, 0 where there is none."""
+    expressions: Tensor
+    """(N,) int64 number of the expression, -1 unknown."""
+
+
+def masked_mean(losses: Tensor, known: Tensor) -> Tensor:
+    """Mean of ``losses`` where ``known``; zero (with a gradient of zero) where nothing is."""
+    zero = torch.zeros((), dtype=losses.dtype, device=losses.device)
+    return torch.where(known, losses, zero).sum() / known.sum().clamp(min=1)
+
+
+def _difference(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences with zeros where the target is unknown, and where it is known.
+
+    NaN must go before the subtraction: a NaN that is masked later still has a NaN gradient.
+    """
+    known = torch.isfinite(wanted)
+    return found - torch.where(known, wanted, found.detach()), known
+
+
+def blendshape_loss(found: Tensor, wanted: Tensor, channels: Tensor) -> Tensor:
+    """Half absolute and double squared error.
+
+    Args:
+        found: (N, 52).
+        wanted: (N, 52).
+        channels: (52,) weight of each, mean 1.
+    """
+    error, known = _difference(found, wanted)
+    return masked_mean((0.5 * error.abs() + 2.0 * error.square()) * channels, known)
+
+
+def absolute_loss(found: Tensor, wanted: Tensor, weights: Tensor | float = 1.0) -> Tensor:
+    """Weighted mean absolute error."""
+    error, known = _difference(found, wanted)
+    return masked_mean(error.abs() * weights, known)
+
+
+def head_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Chordal distance of rotations (N, 3, 3): 2√2 sin(θ/2) / √2, θ for small angles.
+
+    The angle itself has no gradient at zero.
+    """
+    error, known = _difference(found, wanted)
+    distance = (error.square().sum(dim=(1, 2)) / 2 + 1e-8).sqrt()
+    return masked_mean(distance, known.all(dim=(1, 2)))
+
+
+def place_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Absolute error of x and y, and of the metres relative to what they should be."""
+    error, known = _difference(found, wanted)
+    scale = torch.ones_like(error)
+    scale[:, 2] = 1.0 / wanted[:, 2].nan_to_num(1.0).clamp(min=0.02)
+    return masked_mean(error.abs() * scale, known)
+
+
+def confidence_loss(found: Tensor, wanted: Tensor) -> Tensor:
+    """Binary cross-entropy of (N,)."""
+    known = torch.isfinite(wanted)
+    found = found.clamp(1e-6, 1 - 1e-6)
+    losses = F.binary_cross_entropy(found, wanted.nan_to_num(0.0), reduction="none")
+    return masked_mean(losses, known)
+
+
+def head_losses(
+    found: ExpressionOutput, wanted: Targets, *, channels: Tensor, points: Tensor
+) -> dict[str, Tensor]:
+    """Every loss of the heads by its name in `LossWeights`, not yet weighted.
+
+    Args:
+        channels: (52,) see `channel_weights`.
+        points: (156, 1) see `landmark_weights`.
+    """
+    return {
+        "blendshapes": blendshape_loss(found.blendshapes, wanted.blendshapes, channels),
+        "landmarks": absolute_loss(found.landmarks, wanted.landmarks, points),
+        "eyes": absolute_loss(found.eyes, wanted.eyes),
+        "head": head_loss(found.head, wanted.head),
+        "place": place_loss(found.place, wanted.place),
+        "confidence": confidence_loss(found.confidence, wanted.face),
+    }
+
+
+def consistency_losses(first: ExpressionOutput, second: ExpressionOutput) -> dict[str, Tensor]:
+    """Two views of the same pictures must say the same; by name in `LossWeights`."""
+    same = (first.embedding * second.embedding).sum(dim=-1)
+    return {
+        "consistency": (first.blendshapes - second.blendshapes).abs().mean(),
+        "embedding_consistency": (1.0 - same).mean(),
+    }
+
+
+def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
+    """The loss that is minimised."""
+    terms = [getattr(weights, name) * value for name, value in losses.items()]
+    return torch.stack(terms).sum()
+
+
+def channel_weights(blendshapes: Tensor) -> Tensor:
+    """Weights (52,) by which rare and small channels count like common ones, mean 1.
+
+    Inverse root of each channel's deviation, at most sixfold between any two.
+
+    Args:
+        blendshapes: (M, 52) of many training samples, NaN where unknown.
+    """
+    known = blendshapes[torch.isfinite(blendshapes).all(dim=1)]
+    if len(known) < 2:
+        return torch.ones(len(BLENDSHAPES))
+    weights = known.std(dim=0).clamp(min=1e-3).rsqrt()
+    median = weights.median()
+    weights = weights.clamp(median / 2, median * 3)
+    return weights / weights.mean()
+
+
+_LIDS_AND_IRISES = {
+    160, 387, 159, 386, 158, 385, 144, 373, 145, 374, 153, 380, 33, 263, 133, 362, 468, 473,
+}  # fmt: skip
+_LIPS = {
+    61, 291, 57, 287, 37, 267, 39, 269, 40, 270, 72, 302, 73, 303, 74, 304, 82, 312, 81, 311,
+    80, 310, 87, 317, 178, 402, 88, 318, 85, 315, 180, 404, 90, 320, 84, 314, 181, 405, 91, 321,
+    0, 11, 13, 14, 16, 17,
+}  # fmt: skip
+
+
+def landmark_weights() -> Tensor:
+    """Weights (156, 1) of the face points, mean 1: lids, irises and lips count threefold."""
+    important = _LIDS_AND_IRISES | _LIPS
+    weights = torch.tensor([3.0 if n in important else 1.0 for n in LANDMARKS])
+    return (weights / weights.mean())[:, None]
