@@ -45,16 +45,17 @@ class FaceChoice:
         """Where the face was, unless it has been lost for longer than `FORGET`."""
         return self.box if time - self._seen < FORGET else None
 
-    def choose(self, faces: Sequence[Face], time: float) -> Face | None:
+    def choose(self, faces: Sequence[Face], time: float, *, anew: bool = False) -> Face | None:
         """The face to follow, or None where only others are in the picture.
 
         Args:
             faces: all faces of the picture, in any order.
             time: seconds.
+            anew: choose as at the start, wherever the face was.
         """
         if not faces:
             return None
-        last = self.box
+        last = None if anew else self.box
         if last is not None:
             nearest = min(faces, key=lambda face: distance(face.box, last))
             if distance(nearest.box, last) < REACH:

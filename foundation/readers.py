@@ -16,13 +16,24 @@ def _mediapipe(bundle: Path | None, face: int | None) -> Reader:
 
 
 def _embedded(bundle: Path | None, face: int | None) -> Reader:
-    raise ReaderError("the embedded reader is not part of this version yet; use --reader mediapipe")
+    from .embedded_reader import EmbeddedReader
+
+    return EmbeddedReader(face=face)
 
 
+def _auto(bundle: Path | None, face: int | None) -> Reader:
+    from .onnx_session import WEIGHTS
+
+    present = all((WEIGHTS / name).is_file() for name in NETWORKS)
+    return _embedded(bundle, face) if present else _mediapipe(bundle, face)
+
+
+NETWORKS = ("expression.onnx", "face_finder.onnx")
+"""Files of the embedded reader."""
 READERS: Mapping[str, Callable[[Path | None, int | None], Reader]] = MappingProxyType(
-    {"auto": _mediapipe, "embedded": _embedded, "mediapipe": _mediapipe}
+    {"auto": _auto, "embedded": _embedded, "mediapipe": _mediapipe}
 )
-"""``auto`` takes the best reader that is present."""
+"""``auto`` is our own reader, and MediaPipe where its networks are not installed."""
 
 
 def open_reader(kind: str, *, bundle: Path | None = None, face: int | None = None) -> Reader:
