@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,6 +17,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared/data is absent: clips and rigs for this test are not shipped")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> ModuleType:
+    """Painted faces and the small networks that read them."""
+    from .foundation import stand_in as module
+
+    return module
 
 
 @pytest.fixture

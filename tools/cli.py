@@ -20,6 +20,8 @@ VERBS = (
     "freeavatar.tools.rig",
     "freeavatar.tools.render",
     "freeavatar.tools.listen",
+    "freeavatar.tools.embed",
+    "freeavatar.tools.compare",
     "freeavatar.tools.evaluate",
     "freeavatar.tools.bench",
 )

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-VERBS = ("drive", "rig", "render", "listen", "eval", "bench")
+VERBS = ("drive", "rig", "render", "listen", "embed", "compare", "eval", "bench")
 
 
 def help_of(*words: str) -> str:
