@@ -117,7 +117,8 @@ def read_makehuman(path: Path) -> Shapes:
         region[np.unique(triangles[owner == g])] = name
     teeth = np.char.endswith(region, "teeth")
     low, high = neutral[teeth].min(axis=0), neutral[teeth].max(axis=0)
-    within = np.all((neutral > low - 0.004) & (neutral < (*high, 0.004, 0.004, -0.008)), axis=1)
+    ceiling = high + np.array([0.004, 0.004, -0.008])
+    within = np.all((neutral > low - 0.004) & (neutral < ceiling), axis=1)
     # The mouth's lining looks to its middle, cheeks and lips look away from it.
     inward = np.einsum("vx,vx->v", _normals(neutral, triangles), neutral - (low + high) / 2) < 0
     region[(region == "body") & within & inward] = "walls"
