@@ -16,16 +16,13 @@ from numpy.random import Generator
 from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
 
 from .expression_bases import add_base
-from .splits import Split
 
 LOOK_YAW = np.deg2rad(30.0)
 """Radians at eyeLookIn or eyeLookOut 1, the same for rendered eyeballs everywhere."""
 LOOK_PITCH = np.deg2rad(25.0)
 """Radians at eyeLookUp or eyeLookDown 1."""
-FIRST_NUMBER: Mapping[Split, int] = MappingProxyType(
-    {"train": 0, "validation": 1_000_000, "test": 2_000_000}
-)
-"""Where the expressions of each split begin, so that none is trained on and tested with."""
+HELD_OUT = 1_000_000
+"""Number from which expressions are for validation and test, so that none is trained on."""
 EXACTLY_NEUTRAL = 0.04
 """Share of what is drawn; with the neighbours that are not, 3 % of all."""
 NEIGHBOURS = 0.5
@@ -45,7 +42,7 @@ def expression(number: int) -> tuple[FloatArray, FloatArray]:
     """One expression of the sequence.
 
     Args:
-        number: 0 or more; below 1,000,000 for training, see `FIRST_NUMBER`.
+        number: 0 or more; below 1,000,000 for training, see `HELD_OUT`.
 
     Returns:
         Blendshapes (52,) 0..1 in the order of `BLENDSHAPES`, and eyes (2, 2): yaw, pitch of left
