@@ -142,13 +142,17 @@ def read_file(
         SourceError: a file that was named on the command line cannot be read.
     """
     from freeavatar.foundation.errors import SourceError
+    from freeavatar.foundation.expression import Frame
     from freeavatar.foundation.sources import open_source
+    from freeavatar.foundation.sources.pictures import read_picture
 
-    video = _is_video(file)
     try:
+        if not _is_video(file):
+            yield str(file), reader.read(Frame(picture=read_picture(file), index=0, time=0.0))
+            return
         with open_source(str(file)) as source:
             for frame in source:
-                yield f"{file}#{frame.index}" if video else str(file), reader.read(frame)
+                yield f"{file}#{frame.index}", reader.read(frame)
     except SourceError as error:
         if named:
             raise
