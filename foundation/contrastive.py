@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 NEAR_MARGIN = 0.1
 """Of a triplet whose three expressions resemble each other."""
@@ -42,7 +42,7 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: Tensor |
     near = (anchor - positive).square().sum(dim=-1)
     far = (anchor - negative).square().sum(dim=-1)
     swapped = (positive - negative).square().sum(dim=-1)
-    return F.relu(near - far + margin) + F.relu(near - swapped + margin)
+    return functional.relu(near - far + margin) + functional.relu(near - swapped + margin)
 
 
 def control_distances(blendshapes: Tensor) -> Tensor:

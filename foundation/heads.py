@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from .config import HeadsConfig
 from .expression import BLENDSHAPES
@@ -48,8 +48,8 @@ def rotation_from_6d(numbers: Tensor) -> Tensor:
         (..., 3, 3) orthonormal, determinant 1.
     """
     first, second = numbers[..., :3], numbers[..., 3:]
-    x = F.normalize(first, dim=-1, eps=1e-6)
-    y = F.normalize(second - (x * second).sum(dim=-1, keepdim=True) * x, dim=-1, eps=1e-6)
+    x = functional.normalize(first, dim=-1, eps=1e-6)
+    y = functional.normalize(second - (x * second).sum(dim=-1, keepdim=True) * x, dim=-1, eps=1e-6)
     # Written out: exporters know no cross product.
     z = torch.stack(
         (
@@ -94,7 +94,7 @@ class Heads(nn.Module):
         # Half precision would round a landmark to a quarter of a pixel.
         with torch.autocast(tokens.device.type, enabled=False):
             tokens = tokens.float()
-            x = F.gelu(self.trunk(self.narrow(tokens).flatten(1)))
+            x = functional.gelu(self.trunk(self.narrow(tokens).flatten(1)))
             raw = {name: linear(x) for name, linear in self.out.items()}
             return ExpressionOutput(
                 blendshapes=torch.sigmoid(raw["blendshapes"]),
@@ -103,6 +103,6 @@ class Heads(nn.Module):
                 place=raw["place"],
                 landmarks=raw["landmarks"].reshape(-1, self.config.landmarks, 2),
                 confidence=torch.sigmoid(raw["confidence"]).squeeze(-1),
-                embedding=F.normalize(raw["embedding"], dim=-1),
+                embedding=functional.normalize(raw["embedding"], dim=-1),
                 tokens=tokens,
             )

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import TrainingError
+from freeavatar.foundation.errors import TrainingError
 
 FORMAT = "freeavatar-checkpoint/1"
 

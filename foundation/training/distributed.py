@@ -7,7 +7,7 @@ there are GPUs, through Gloo on CPUs.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, distributed, nn
@@ -21,7 +21,7 @@ class Processes:
     rank: int = 0
     """Number of this process; 0 validates, logs and saves."""
     count: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:

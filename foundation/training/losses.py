@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
-from ..expression import BLENDSHAPES
-from ..heads import ExpressionOutput
-from ..landmarks import LANDMARKS
+from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.heads import ExpressionOutput
+from freeavatar.foundation.landmarks import LANDMARKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def confidence_loss(found: Tensor, wanted: Tensor) -> Tensor:
     """Binary cross-entropy of (N,)."""
     known = torch.isfinite(wanted)
     found = found.clamp(1e-6, 1 - 1e-6)
-    losses = F.binary_cross_entropy(found, wanted.nan_to_num(0.0), reduction="none")
+    losses = functional.binary_cross_entropy(found, wanted.nan_to_num(0.0), reduction="none")
     return masked_mean(losses, known)
 
 

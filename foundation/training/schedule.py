@@ -7,7 +7,7 @@ Source:
 import math
 from dataclasses import dataclass
 
-from ..errors import TrainingError
+from freeavatar.foundation.errors import TrainingError
 
 
 @dataclass(frozen=True, kw_only=True)

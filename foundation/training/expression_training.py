@@ -1,0 +1,182 @@
+"""Trains the expression network: heads and embedding together.
+
+Each batch may carry second views of its first pictures (the same pictures, jittered otherwise), on
+which the network must say the same; that needs no label, so pictures of real people with nothing
+known of them take part.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from freeavatar.foundation.config import ExpressionConfig
+from freeavatar.foundation.contrastive import CONTRASTIVE
+from freeavatar.foundation.errors import TrainingError
+from freeavatar.foundation.expression_net import ExpressionNet
+from freeavatar.foundation.heads import ExpressionOutput
+
+from . import checkpoints
+from .distributed import Processes
+from .feeding import Feed, Pictures
+from .loop import BEST, Job, Run, RunOptions
+from .losses import (
+    LossWeights,
+    channel_weights,
+    consistency_losses,
+    head_losses,
+    landmark_weights,
+    weighted_sum,
+)
+from .metrics import channel_correlations, expression_figures, triplet_accuracy
+
+WEIGHED = 4096
+"""Pictures from which the weights of the channels are taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpressionOptions:
+    """What is particular to this training."""
+
+    config: ExpressionConfig = field(default_factory=ExpressionConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    contrastive: str = "both"
+    """A name of `freeavatar.foundation.contrastive.CONTRASTIVE`."""
+    mae: Path | None = None
+    """Checkpoint or run of a masked autoencoder whose encoder is taken over."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown loss."""
+        if self.contrastive not in CONTRASTIVE:
+            names = ", ".join(CONTRASTIVE)
+            raise TrainingError(f"there is no contrastive loss {self.contrastive!r}; {names}")
+
+
+def train_expression(
+    feed: Feed, options: ExpressionOptions, run: RunOptions, processes: Processes
+) -> checkpoints.State:
+    """Train, validate, keep checkpoints in ``run.folder``.
+
+    Args:
+        feed: training and validation pictures.
+
+    Returns:
+        The state at the end.
+
+    Raises:
+        TrainingError: the folder holds another run, or the loss is no number any more.
+    """
+    model = ExpressionNet(options.config)
+    if options.mae is not None:
+        model.encoder.load_state_dict(pretrained_encoder(options.mae, options.config))
+    batches = feed.training()
+    channels, seen = _channels(batches, processes)
+    job = Job(
+        model=model,
+        config=options.config.to_dict(),
+        facts={
+            "trained": "expression",
+            "weights": asdict(options.weights),
+            "contrastive": options.contrastive,
+            "mae": options.mae is not None,
+            **feed.facts(),
+        },
+        losses=Losses(options=options, channels=channels, processes=processes),
+        size=len,
+        validate=Validation(feed.validation(), processes),
+    )
+    return Run(job, run, processes).train(_chained(seen, batches))
+
+
+def pretrained_encoder(path: Path, config: ExpressionConfig) -> dict[str, Tensor]:
+    """The averaged weights of a masked autoencoder's encoder.
+
+    Args:
+        path: its checkpoint or the folder of its run.
+
+    Raises:
+        TrainingError: it is of another size or no autoencoder.
+    """
+    checkpoint = checkpoints.load(path / BEST if path.is_dir() else path)
+    if checkpoint.state.config.get("encoder") != config.encoder.to_dict():
+        raise TrainingError(
+            f"{path}: its encoder is of another size; pretrain with the same --size"
+        )
+    return checkpoint.part("average.encoder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """The losses of a batch."""
+
+    options: ExpressionOptions
+    channels: Tensor
+    processes: Processes
+
+    def __call__(self, model: nn.Module, batch: Pictures) -> dict[str, Tensor]:
+        """Every loss by name, and their weighted ``total``."""
+        batch = batch.to(self.processes.device)
+        channels = self.channels.to(self.processes.device)
+        found: ExpressionOutput = model(batch.crops)
+        # Losses are small differences: half precision would drown them.
+        with torch.autocast(batch.crops.device.type, enabled=False):
+            points = landmark_weights().to(self.processes.device)
+            losses = head_losses(found, batch.targets, channels=channels, points=points)
+            losses["contrastive"] = CONTRASTIVE[self.options.contrastive](
+                found.embedding, batch.targets.expressions, batch.targets.blendshapes
+            )
+            if count := batch.second_views:
+                first = ExpressionOutput(*(x[:count] for x in found))
+                second = ExpressionOutput(*(x[-count:] for x in found))
+                losses |= consistency_losses(first, second)
+            return {**losses, "total": weighted_sum(losses, self.options.weights)}
+
+
+class Validation:
+    """Judges a network on the same pictures each time."""
+
+    def __init__(self, batches: Sequence[Pictures], processes: Processes) -> None:
+        self.batches, self.processes = batches, processes
+
+    def __call__(self, model: nn.Module) -> dict[str, Any]:
+        """Figures of `expression_figures`, triplets, each channel; ``score`` is the correlation."""
+        parts: list[dict[str, np.ndarray[Any, Any]]] = []
+        for batch in self.batches:
+            found: ExpressionOutput = model(batch.crops.to(self.processes.device))
+            parts.append({k: v.float().cpu().numpy() for k, v in _without_tokens(found).items()})
+        found_all = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        wanted = {
+            k: np.concatenate([getattr(b.targets, k).numpy() for b in self.batches])
+            for k in vars(self.batches[0].targets)
+        }
+        people = np.concatenate([b.people.numpy() for b in self.batches])
+        figures: dict[str, Any] = dict(expression_figures(found_all, wanted))
+        triplets = triplet_accuracy(found_all["embedding"], wanted["blendshapes"], people)
+        if np.isfinite(triplets):
+            figures["triplets"] = triplets
+        figures["channels"] = channel_correlations(found_all["blendshapes"], wanted["blendshapes"])
+        figures["score"] = figures.get("correlation", -figures.get("landmarks, px", 0.0))
+        return figures
+
+
+def _without_tokens(found: ExpressionOutput) -> dict[str, Tensor]:
+    return {k: v for k, v in found._asdict().items() if k != "tokens"}
+
+
+def _channels(batches: Iterator[Pictures], processes: Processes) -> tuple[Tensor, list[Pictures]]:
+    """Weights of the channels from the first pictures, and the batches that were read for it."""
+    seen: list[Pictures] = []
+    while sum(len(batch) for batch in seen) < WEIGHED and len(seen) < 64:
+        seen.append(next(batches))
+    weights = channel_weights(torch.cat([b.targets.blendshapes for b in seen]))
+    return processes.from_first_tensor(weights.to(processes.device)), seen
+
+
+def _chained(first: list[Pictures], rest: Iterator[Pictures]) -> Iterator[Pictures]:
+    while first:
+        yield first.pop(0)
+    yield from rest
