@@ -22,10 +22,7 @@ def _embedded(bundle: Path | None, face: int | None) -> Reader:
 
 
 def _auto(bundle: Path | None, face: int | None) -> Reader:
-    from .onnx_session import WEIGHTS
-
-    present = all((WEIGHTS / name).is_file() for name in NETWORKS)
-    return _embedded(bundle, face) if present else _mediapipe(bundle, face)
+    return _embedded(bundle, face) if embedded_is_there() else _mediapipe(bundle, face)
 
 
 NETWORKS = ("expression.onnx", "face_finder.onnx")
@@ -34,6 +31,13 @@ READERS: Mapping[str, Callable[[Path | None, int | None], Reader]] = MappingProx
     {"auto": _auto, "embedded": _embedded, "mediapipe": _mediapipe}
 )
 """``auto`` is our own reader, and MediaPipe where its networks are not installed."""
+
+
+def embedded_is_there() -> bool:
+    """Whether the networks of the embedded reader are installed."""
+    from .onnx_session import WEIGHTS
+
+    return all((WEIGHTS / name).is_file() for name in NETWORKS)
 
 
 def open_reader(kind: str, *, bundle: Path | None = None, face: int | None = None) -> Reader:

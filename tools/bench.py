@@ -1,4 +1,5 @@
-"""freeavatar bench: how fast the whole path runs here, stage by stage, and whether memory grows."""
+"""freeavatar bench: how fast the whole path runs here, stage by stage, whether memory grows, and
+how our reading of faces compares with MediaPipe's."""
 
 import argparse
 import json
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import number
-from .inputs import DEMO_TAKE, open_input
+from .inputs import DEMO_TAKE, is_take, open_input
 
 if TYPE_CHECKING:
+    from .evaluation.speed import Speed
     from .performance import Result
+
+ACTOR_CLIP = DEMO_TAKE.parent / "actor.mp4"
+"""The bundled actor."""
 
 EPILOG = """\
 examples:
-  freeavatar bench                                  solve and send of the bundled take
+  freeavatar bench                                  the bundled take; faces of the bundled actor
   freeavatar bench clip.mp4                         the whole path, the clip once
   freeavatar bench clip.mp4 --minutes 10            the clip over and over, memory watched
   freeavatar bench clip.mp4 --rig mannequin --rig toon --rig fox
@@ -106,12 +111,40 @@ def run(args: argparse.Namespace) -> int:
                 performers = [Performer(rig, options) for rig in rigs]
                 perform(opened.moments, performers, outlets, result=result, tick=tick)
         outlets.close()
-    report(args, [r.name for r in rigs], result, memory)
+    report(args, [r.name for r in rigs], result, memory, _faces(args))
     return 0
 
 
-def report(args: argparse.Namespace, rigs: list[str], result: "Result", memory: MemoryLog) -> None:
-    """Print the table, or the same as JSON."""
+def _faces(args: argparse.Namespace) -> "Speed | None":
+    """The speed of reading faces, on the input or, where that has no picture, on our actor."""
+    from freeavatar.foundation.bundle import find_bundle
+    from freeavatar.foundation.errors import ReaderError
+    from freeavatar.foundation.readers import embedded_is_there
+
+    from .evaluation.speed import measure
+
+    clip = ACTOR_CLIP if is_take(args.input) else Path(args.input)
+    if not clip.is_file() or not embedded_is_there():
+        return None
+    try:
+        bundle = find_bundle(args.mediapipe_bundle, download=False)
+    except ReaderError:
+        if args.mediapipe_bundle is not None:
+            raise
+        bundle = None
+    return measure(clip, bundle)
+
+
+def report(
+    args: argparse.Namespace,
+    rigs: list[str],
+    result: "Result",
+    memory: MemoryLog,
+    faces: "Speed | None",
+) -> None:
+    """Print the tables, or the same as JSON."""
+    from .evaluation.speed import lines, summary
+
     fps = result.frames / result.seconds if result.seconds else 0.0
     stages = result.timings.table()
     if args.json:
@@ -125,6 +158,7 @@ def report(args: argparse.Namespace, rigs: list[str], result: "Result", memory: 
                     "frames_per_second": round(fps, 2),
                     "stages": stages,
                     "memory": memory.figures(),
+                    "faces": None if faces is None else summary(faces),
                 }
             )
         )
@@ -136,4 +170,6 @@ def report(args: argparse.Namespace, rigs: list[str], result: "Result", memory: 
         print(f"{stage:<10}{cost['mean_ms']:>10.3f}{cost['p50_ms']:>10.3f}{cost['p95_ms']:>10.3f}")
     for name, value in memory.figures().items():
         print(f"memory {name.removesuffix('_mib')}: {value:.1f} MiB")
+    if faces is not None:
+        print("", *lines(faces), sep="\n")
     sys.stdout.flush()

@@ -1,5 +1,7 @@
 """Following a face with networks of our own: stand-ins whose answers are known."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -242,3 +244,16 @@ def test_readers_by_name(network: Path, tmp_path: Path, monkeypatch: pytest.Monk
         reader.close()
     with pytest.raises(ReaderError, match="counted from 1"):
         open_reader("embedded", face=0)
+
+
+def test_reading_loads_no_library_that_it_does_not_need() -> None:
+    script = (
+        "import sys\n"
+        "from freeavatar.foundation import embedded_reader, readers, sources\n"
+        "heavy = ('torch', 'timm', 'scipy', 'mediapipe', 'onnx', 'matplotlib', 'pyrender')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,251 @@
+"""How long faces take to read on one core: ours beside MediaPipe's, on the same frames in one run.
+
+Everything is measured in processes of their own that are held to a single core, so that no library
+gains by threads and what this process has loaded counts for nothing.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from freeavatar.foundation.expression import Frame
+
+FRAMES = 150
+"""Of the clip, read by all in turn."""
+MOST_MIB = 400
+"""Decoded frames held in memory: decoding must not run beside what is timed."""
+UNTIMED = 5
+"""Frames at the start in which faces are found and caches fill."""
+DETECTIONS = 40
+WIDTH, HEIGHT = 1280, 720
+"""Of the picture that faces are found in afresh."""
+STARTS = 3
+"""Fresh processes of which the middle one counts."""
+
+FRESH = """
+import os, sys
+hasattr(os, "sched_setaffinity") and os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from freeavatar.foundation.readers import open_reader
+from freeavatar.foundation.sources import open_source
+reader = open_reader("embedded")
+with open_source(sys.argv[1]) as source:
+    for frame in source:
+        reader.read(frame)
+        if frame.index == 0:
+            print("first", flush=True)
+        if frame.index >= int(sys.argv[2]):
+            break
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+"""VmHWM, for the maximum that getrusage reports begins with the parent's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Milliseconds that something takes."""
+
+    median: float
+    p95: float
+
+    @staticmethod
+    def of(seconds: list[float]) -> "Cost":
+        """Of repeated measurements."""
+        ordered = sorted(seconds)
+        late = ordered[min(round(0.95 * (len(ordered) - 1)), len(ordered) - 1)]
+        return Cost(median=round(statistics.median(ordered) * 1e3, 3), p95=round(late * 1e3, 3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """What `measure` found; None where MediaPipe or its bundle is not there."""
+
+    clip: str
+    frames: int
+    found: int
+    """Frames of them in which ours saw a face."""
+    ours: Cost
+    """Frame to expression while the face is followed."""
+    landmarker: Cost | None
+    """MediaPipe's Face Landmarker alone, following the face in the same frames."""
+    mediapipe: Cost | None
+    """Frame to expression with `MediaPipeReader`, which adds the choice of the face to that."""
+    detection: Cost
+    """A look of our detector at a whole picture of 1280 × 720."""
+    start: Cost
+    """A whole reading from such a picture alone: found, and read until the crop fits."""
+    peak_mib: float
+    """Memory of a fresh process that decodes and reads the clip."""
+    first_frame: float
+    """Seconds from the start of a process to its first expression."""
+
+    @property
+    def ratio(self) -> tuple[float, float] | None:
+        """Ours over the Face Landmarker: median and 95th percentile."""
+        theirs = self.landmarker
+        if theirs is None:
+            return None
+        return self.ours.median / theirs.median, self.ours.p95 / theirs.p95
+
+
+def measure(clip: Path, bundle: Path | None) -> Speed:
+    """Measure on a clip, in other processes.
+
+    Args:
+        clip: that shows a face from the start.
+        bundle: MediaPipe's, None to leave it out.
+
+    Raises:
+        ReaderError: a reader failed; the message is its own.
+    """
+    words = [str(clip), str(bundle) if bundle else ""]
+    code = "import sys; from freeavatar.tools.evaluation.speed import _work; _work(*sys.argv[1:])"
+    figures: dict[str, Any] = json.loads(_output([sys.executable, "-c", code, *words]))
+    starts = [_fresh(clip, 1)[0] for _ in range(STARTS - 1)]
+    last, peak = _fresh(clip, FRAMES)
+    first = statistics.median([*starts, last])
+    costs: dict[str, Any] = {k: Cost(**v) if isinstance(v, dict) else v for k, v in figures.items()}
+    return Speed(clip=clip.name, peak_mib=peak, first_frame=round(first, 3), **costs)
+
+
+def lines(speed: Speed) -> list[str]:
+    """The figures as a table."""
+    out = [f"faces of {speed.clip}: {speed.found} of {speed.frames} frames, on one core"]
+    out.append(f"{'':<34}{'median':>9}{'p95':>9}   milliseconds")
+    rows = (
+        ("tracked frame, ours", speed.ours),
+        ("tracked frame, Face Landmarker", speed.landmarker),
+        ("tracked frame, --reader mediapipe", speed.mediapipe),
+        (f"detection at {WIDTH}×{HEIGHT}", speed.detection),
+        ("detection and first reading", speed.start),
+    )
+    out += [f"{name:<34}{c.median:>9.2f}{c.p95:>9.2f}" for name, c in rows if c is not None]
+    if speed.ratio is not None:
+        out.insert(5, f"{'ours / Face Landmarker':<34}{speed.ratio[0]:>9.2f}{speed.ratio[1]:>9.2f}")
+    else:
+        out.append("no MediaPipe bundle to compare with: name it with --mediapipe-bundle")
+    out.append(f"import and first frame: {speed.first_frame:.2f} s")
+    out.append(f"peak memory: {speed.peak_mib:.0f} MiB")
+    return out
+
+
+def summary(speed: Speed) -> dict[str, Any]:
+    """The figures for JSON."""
+    ratio = None if speed.ratio is None else [round(r, 3) for r in speed.ratio]
+    return {**asdict(speed), "ratio": ratio}
+
+
+def _work(clip: str, bundle: str) -> None:
+    """In a process of its own: read the frames with all readers in turn, print figures as JSON."""
+    from freeavatar.foundation.embedded_reader import EmbeddedReader
+
+    _hold_to_one_core()
+    frames = list(_frames(Path(clip)))
+    reader = EmbeddedReader()
+    found = 0
+
+    def ours(frame: "Frame") -> None:
+        nonlocal found
+        found += reader.read(frame).found
+
+    readers: dict[str, Callable[[Frame], Any]] = {"ours": ours}
+    if bundle:
+        readers |= _theirs(Path(bundle))
+    spent: dict[str, list[float]] = {name: [] for name in readers}
+    for frame in frames:
+        for name, read in readers.items():
+            since = time.perf_counter()
+            read(frame)
+            spent[name].append(time.perf_counter() - since)
+    costs = {name: asdict(Cost.of(times[UNTIMED:])) for name, times in spent.items()}
+    figures: dict[str, Any] = {"landmarker": None, "mediapipe": None, **costs, **_afresh(frames)}
+    print(json.dumps({**figures, "frames": len(frames), "found": found}))
+    sys.stdout.flush()
+    os._exit(0)  # MediaPipe's threads may hold an interpreter that ends
+
+
+def _theirs(bundle: Path) -> "dict[str, Callable[[Frame], Any]]":
+    from freeavatar.foundation.mediapipe_landmarker import Landmarker
+    from freeavatar.foundation.mediapipe_reader import MediaPipeReader
+
+    alone, reader = Landmarker(bundle, video=True), MediaPipeReader(bundle)
+    return {
+        "landmarker": lambda frame: alone.find(frame.picture, frame.time),
+        "mediapipe": reader.read,
+    }
+
+
+def _afresh(frames: "list[Frame]") -> dict[str, Any]:
+    import cv2
+    import numpy as np
+
+    from freeavatar.foundation.embedded_reader import EmbeddedReader
+    from freeavatar.foundation.expression import Frame
+    from freeavatar.foundation.face_finder import FaceFinder
+
+    finder, reader = FaceFinder(threads=1), EmbeddedReader(video=False)
+    spent: dict[str, list[float]] = {"detection": [], "start": []}
+    for frame in frames[:DETECTIONS]:
+        picture = np.asarray(cv2.resize(frame.picture, (WIDTH, HEIGHT)), np.uint8)
+        wide = Frame(picture=picture, index=frame.index, time=frame.time)
+        since = time.perf_counter()
+        finder.find(picture)
+        between = time.perf_counter()
+        reader.read(wide)
+        spent["detection"].append(between - since)
+        spent["start"].append(time.perf_counter() - between)
+    return {name: asdict(Cost.of(times[1:])) for name, times in spent.items()}
+
+
+def _frames(clip: Path) -> "Iterator[Frame]":
+    from freeavatar.foundation.sources import open_source
+
+    with open_source(str(clip)) as source:
+        held = 0
+        for frame in islice(source, FRAMES):
+            held += frame.picture.nbytes
+            if held > MOST_MIB << 20:
+                return
+            yield frame
+
+
+def _hold_to_one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def _fresh(clip: Path, frames: int) -> tuple[float, float]:
+    """Seconds to the first expression and MiB at most, of a fresh process."""
+    since = time.perf_counter()
+    command = [sys.executable, "-c", FRESH, str(clip), str(frames)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        elapsed = time.perf_counter() - since
+        rest, error = child.communicate()
+    if child.returncode or not first:
+        raise _failed(error.decode())
+    return elapsed, round(int(rest.split()[-1]) / 1024, 1)
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise _failed(done.stderr)
+    return done.stdout.splitlines()[-1]
+
+
+def _failed(error: str) -> Exception:
+    from freeavatar.foundation.errors import ReaderError
+
+    line = next((x for x in reversed(error.splitlines()) if x.strip()), "no reason given")
+    return ReaderError(f"faces cannot be read here: {line.split(': ', 1)[-1]}")
