@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import whole_number
 from .evaluate_clips import add_clips
+from .evaluate_foundation import add_foundation
 from .inputs import DEMO_TAKE
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ KINDS = """\
 examples:
   freeavatar eval rigs
   freeavatar eval clips take.mp4
+  freeavatar eval foundation --shards data/puppets
 """
 
 
@@ -90,6 +92,7 @@ def add_verb(verbs: Any) -> None:
     rigs.add_argument("--json", action="store_true", help="figures for scripts, every face point")
     rigs.set_defaults(run=run)
     add_clips(kinds)
+    add_foundation(kinds)
 
 
 def run(args: argparse.Namespace) -> int:

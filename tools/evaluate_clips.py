@@ -74,6 +74,12 @@ def add_clips(kinds: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("clip", nargs="*", metavar="CLIP", help="video (default: those of --data)")
+    p.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="its clips/ are measured where no CLIP is given; its rigs/ are used, too",
+    )
     add_clip_options(p)
     p.add_argument("--sheets", type=Path, metavar="FOLDER", help="write contact sheets there (PNG)")
     p.add_argument("--json", action="store_true", help="figures for scripts")
@@ -82,12 +88,6 @@ def add_clips(kinds: Any) -> None:
 
 def add_clip_options(p: argparse.ArgumentParser) -> None:
     """Options of everything that is measured on clips."""
-    p.add_argument(
-        "--data",
-        type=Path,
-        metavar="FOLDER",
-        help="its clips/ are measured where no CLIP is given; its rigs/ are used, too",
-    )
     p.add_argument(
         "--reader",
         action="append",
