@@ -13,6 +13,7 @@ from typing import Any
 from freeavatar.bridge.sink import BridgeError
 from freeavatar.foundation.errors import ReaderError, SourceError
 from freeavatar.rigs.errors import RenderError, RigError
+from freeavatar.tools.dataset.errors import DataError
 
 # In the order a newcomer meets them; each module has add_verb(verbs).
 VERBS = (
@@ -22,11 +23,12 @@ VERBS = (
     "freeavatar.tools.listen",
     "freeavatar.tools.embed",
     "freeavatar.tools.compare",
+    "freeavatar.tools.build_data",
     "freeavatar.tools.evaluate",
     "freeavatar.tools.bench",
 )
 
-EXPECTED = (RigError, RenderError, SourceError, ReaderError, BridgeError, OSError)
+EXPECTED = (RigError, RenderError, SourceError, ReaderError, BridgeError, DataError, OSError)
 """Failures a person can act on: one line, no traceback."""
 
 EPILOG = """\

@@ -17,13 +17,10 @@ from typing import Any
 from freeavatar.foundation.samples import Sample, pack
 
 from .balance import Balance, summed
+from .errors import DataError
 from .splits import SPLITS
 
 MANIFEST = "manifest.json"
-
-
-class DataError(RuntimeError):
-    """Training data cannot be made; the message is one line and says what to do."""
 
 
 class ShardFile:

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from freeavatar.foundation.samples import Sample
 
 from .balance import Balance, summed
-from .shard_files import DataError, ShardFile, shard_facts, writing
+from .errors import DataError
+from .shard_files import ShardFile, shard_facts, writing
 from .splits import Split, split_of
 
 SHARD_SIZE = 1000
@@ -223,6 +224,3 @@ def _one_thread_each() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-__all__ = ["SHARD_SIZE", "DataError", "SampleSource", "SourceFactory", "write_shards"]

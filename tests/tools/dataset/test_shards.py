@@ -11,8 +11,9 @@ import pytest
 from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.foundation.samples import Sample, unpack
 from freeavatar.tools.dataset.balance import Balance, facts_of_name, skin_tone
+from freeavatar.tools.dataset.errors import DataError
 from freeavatar.tools.dataset.shard_files import check_recipe, write_manifest, writing
-from freeavatar.tools.dataset.shards import DataError, write_shards
+from freeavatar.tools.dataset.shards import write_shards
 from freeavatar.tools.dataset.splits import of_split
 
 PEOPLE = of_split([f"valid/Asian_{s}_{n}" for n in range(20) for s in "FM"], "train")

@@ -1,0 +1,233 @@
+"""freeavatar data: builds training data into shards."""
+
+import argparse
+import functools
+import math
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arguments import whole_number
+from .dataset.errors import DataError
+
+if TYPE_CHECKING:
+    from .dataset.shards import SampleSource, SourceFactory
+
+WEBMORPH = "webmorph faces: CC BY 4.0, debruine/webmorphR.stim"
+LEGISLATORS = "portraits of US legislators: works of the US government, voteview/member_photos"
+ICT = "ICT-FaceKit: MIT, ICT-VGL/ICT-FaceKit"
+AVATARS = (
+    ICT,
+    "VALID avatars: MIT, c-frame/valid-avatars-glb",
+    "MakeHuman head: CC0; its ARKit targets: MIT, met4citizen/TalkingHead",
+    "environment maps: CC0, Poly Haven",
+)
+EXPRESSIONS = (
+    "expression statistics: MIT, alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder",
+)
+EPILOG = """\
+Every kind writes shards {train,validation,test}-NNNNNN.tar (WebDataset) into --out, a whole one at
+a time: the same command again goes on where it stopped. manifest.json there says what is shown, how
+it was made and under which licences. People belong to one split for good, by their name.
+
+examples:
+  freeavatar data puppets --faces faces/webmorph faces/legislators --synth synth --out data/puppets
+  freeavatar data avatars --synth synth --out data/avatars --count 100000 --workers 8
+  freeavatar data avatars --synth synth --out data/avatars --count 4000 --split validation
+"""
+
+
+def add_verb(verbs: Any) -> None:
+    """Add ``data`` to the command line."""
+    parser = verbs.add_parser(
+        "data",
+        help="build training data",
+        description="Build training data into shards.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(metavar="KIND", required=True)
+    puppets = _kind(kinds, "puppets", "portraits that play known expressions")
+    puppets.add_argument(
+        "--faces", type=Path, nargs="+", required=True, metavar="DIR", help="folders of portraits"
+    )
+    avatars = _kind(kinds, "avatars", "rendered heads with known expressions")
+    for kind, run in ((puppets, run_puppets), (avatars, run_avatars)):
+        kind.add_argument(
+            "--synth", type=Path, required=True, metavar="DIR", help="heads, textures, hdri"
+        )
+        _numbered(kind)
+        kind.set_defaults(run=run)
+
+
+def _kind(kinds: Any, name: str, words: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        name,
+        help=words,
+        description=f"Build training data: {words}.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets the shards")
+    parser.add_argument(
+        "--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task, finds faces"
+    )
+    return parser
+
+
+def _numbered(parser: argparse.ArgumentParser) -> None:
+    positive = whole_number(1, math.inf)
+    parser.add_argument(
+        "--count", type=positive, default=10_000, metavar="N", help="samples (default: 10000)"
+    )
+    parser.add_argument(
+        "--start",
+        type=whole_number(0, math.inf),
+        default=0,
+        metavar="N",
+        help="first sample, where several machines share the work (default: 0)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        default="train",
+        help="whose people are shown (default: train)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: %(default)s, the number of cores)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0, math.inf), default=0, metavar="N", help="default: 0"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="for face points (default: your cache folder)"
+    )
+
+
+def run_puppets(args: argparse.Namespace) -> int:
+    """Run ``data puppets``."""
+    from freeavatar.foundation.bundle import find_bundle
+
+    folders = [_folder(path) for path in args.faces]
+    factory = functools.partial(
+        open_puppets,
+        folders,
+        _folder(args.synth) / "ict_face.npz",
+        find_bundle(args.mediapipe_bundle),
+        _cache(args),
+        args.split,
+        args.seed,
+    )
+    return _run_numbered(args, "puppets", factory, _licence_of_faces(folders))
+
+
+def run_avatars(args: argparse.Namespace) -> int:
+    """Run ``data avatars``."""
+    return _run_numbered(
+        args,
+        "avatars",
+        functools.partial(
+            open_avatars, _folder(args.synth), _bundle(args), _cache(args), args.split, args.seed
+        ),
+        [*AVATARS, *EXPRESSIONS],
+    )
+
+
+def open_puppets(
+    faces: Sequence[Path], ict: Path, bundle: Path, cache: Path, split: str, seed: int
+) -> "SampleSource":
+    """The source of ``data puppets``, opened in each process."""
+    from .dataset.puppets import PuppetSource
+
+    return PuppetSource(faces, ict, bundle, cache, split, seed)
+
+
+def open_avatars(
+    synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
+) -> "SampleSource":
+    """The source of ``data avatars``, opened in each process."""
+    from .dataset.avatars import AvatarSource
+
+    return AvatarSource(synth, bundle, cache, split, seed)
+
+
+def _run_numbered(
+    args: argparse.Namespace, kind: str, factory: "SourceFactory", licence: Sequence[str]
+) -> int:
+    from .dataset.shard_files import check_recipe
+    from .dataset.shards import write_shards
+
+    recipe = {"kind": kind, "seed": args.seed}
+    check_recipe(args.out, recipe)
+    _try(factory, args.start)
+    balance = write_shards(
+        factory,
+        args.out,
+        args.split,
+        count=args.count,
+        start=args.start,
+        workers=args.workers,
+    )
+    _finish(args.out, recipe, licence, balance)
+    return 0
+
+
+def _try(factory: "SourceFactory", number: int) -> None:
+    """Open the source here first: its caches are then filled once, its errors are said once."""
+    try:
+        factory().sample(number)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("freeavatar"):
+            raise
+        raise DataError(
+            f"building data needs the package {error.name}; pip install 'freeavatar[train]'"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise DataError(f"the data cannot be made: {error}") from error
+
+
+def _finish(out: Path, recipe: dict[str, Any], licence: Sequence[str], balance: Any) -> None:
+    from .dataset.shard_files import write_manifest
+
+    write_manifest(out, recipe, shlex.join(["freeavatar", *sys.argv[1:]]), licence)
+    print("\n".join(balance.lines()))
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise DataError(f"there is no folder {path}")
+    return path.resolve()
+
+
+def _cache(args: argparse.Namespace) -> Path:
+    import platformdirs
+
+    path: Path = args.cache or platformdirs.user_cache_path("freeavatar") / "dataset"
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+def _bundle(args: argparse.Namespace) -> Path | None:
+    """MediaPipe's bundle where there is one; sources say so where they cannot do without."""
+    from freeavatar.foundation.bundle import find_bundle
+    from freeavatar.foundation.errors import ReaderError
+
+    try:
+        return find_bundle(args.mediapipe_bundle, download=False)
+    except ReaderError:
+        if args.mediapipe_bundle is not None:
+            raise
+        return None
+
+
+def _licence_of_faces(folders: Sequence[Path]) -> list[str]:
+    known = {"webmorph": WEBMORPH, "legislators": LEGISLATORS}
+    faces = [known.get(f.name, f"{f.name}: your own pictures, not known here") for f in folders]
+    return [*faces, ICT, *EXPRESSIONS]
