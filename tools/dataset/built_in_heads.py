@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from freeavatar.animator.solver import ExpressionSolver
 from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
+from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.rigs.registry import load
 from freeavatar.rigs.spec import Mesh, Part, Rig
 
 from .drawing import GLOSSY, MATT, SKIN
+from .head_anchors import CHEEKS
 from .heads import ControlsOf, Head, Motion, Person
 
 SHEET = 512
@@ -49,6 +51,9 @@ def built_in_person(name: str, known: NDArray[np.bool_]) -> Person:
         skin=~inside,
         anchors=rig.anchors,
     )
+    marked = np.ones(len(LANDMARKS), bool)
+    # Under the eyes, their anchors go by the opening of the eye.
+    marked[list(CHEEKS)] = False
     return Person(
         name=f"rigs/{name}",
         head=head,
@@ -59,6 +64,7 @@ def built_in_person(name: str, known: NDArray[np.bool_]) -> Person:
         colours=colours,
         texture=texture,
         known=known,
+        marked=marked,
         cartoon=name != "mannequin",
     )
 
@@ -85,7 +91,7 @@ def varied(person: Person, make: np.random.Generator) -> Person:
         pivots=person.pivots * scale,
         motion=motion,
         colours=np.minimum(colours, 1.2).astype(np.float32),
-        texture=cv2.cvtColor(turned, cv2.COLOR_HSV2RGB),
+        texture=np.asarray(cv2.cvtColor(turned, cv2.COLOR_HSV2RGB), np.uint8),
     )
 
 
@@ -129,5 +135,5 @@ def _sheet(
             coordinates[rows, 0] = (len(textures) + inner[:, 0]) / len(pictured)
             coordinates[rows, 1] = inner[:, 1]
             coordinates[rows, 2] = 1.0
-            textures.append(small)
+            textures.append(np.asarray(small, np.uint8))
     return np.concatenate(textures, axis=1), coordinates, colours, kinds

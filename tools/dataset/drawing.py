@@ -148,7 +148,7 @@ def _shadow(surface: Surface, direction: FloatArray) -> tuple[FloatArray, FloatA
     return nearest, frame
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _nearest_to_light(pixels, height, triangles, nearest):  # type: ignore[no-untyped-def]
     size = nearest.shape[0]
     for t in range(triangles.shape[0]):
@@ -173,7 +173,7 @@ def _nearest_to_light(pixels, height, triangles, nearest):  # type: ignore[no-un
                     nearest[y, x] = at
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def vertex_normals(vertices, triangles):  # type: ignore[no-untyped-def]
     """(V, 3) unit normals of vertices (V, 3) from their triangles (T, 3)."""
     out = np.zeros_like(vertices)
@@ -197,7 +197,7 @@ def vertex_normals(vertices, triangles):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _rasterise(pixels, inverse, triangles, kinds, nearest, owner, weights):  # type: ignore[no-untyped-def]
     size = owner.shape[0]
     for t in range(triangles.shape[0]):

@@ -1,5 +1,7 @@
 """What is behind a head, and pictures without any face."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,13 @@ def background(
     part = np.ascontiguousarray(environment.picture[top : top + wide, columns])
     blur = make.choice([0.0, make.uniform(0.5, 6.0)], p=[0.2, 0.8])
     if blur:
-        part = cv2.GaussianBlur(part, (0, 0), float(blur))
-    part = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
-    return cv2.convertScaleAbs(part, alpha=float(np.exp(make.normal(0, 0.25))))
+        part = _bytes(cv2.GaussianBlur(part, (0, 0), float(blur)))
+    whole = cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
+    return _bytes(cv2.convertScaleAbs(whole, alpha=float(np.exp(make.normal(0, 0.25)))))
+
+
+def _bytes(picture: NDArray[Any]) -> Picture:
+    return np.asarray(picture, np.uint8)
 
 
 def _wall(size: int, make: np.random.Generator) -> Picture:
@@ -38,7 +44,7 @@ def _wall(size: int, make: np.random.Generator) -> Picture:
     wall = tone + x[..., None] * slope[0] + y[..., None] * slope[1]
     if make.random() < 0.5:
         wall = wall + _clouds(size, make) * make.uniform(5, 45)
-    return np.clip(wall, 0, 255).astype(np.uint8)
+    return _bytes(np.clip(wall, 0, 255))
 
 
 def _clouds(size: int, make: np.random.Generator) -> NDArray[np.float32]:
@@ -72,14 +78,15 @@ def without_face(
     if kind == 3:
         # The lower right of a texture: hands and clothes.
         texture = textures[make.integers(len(textures))]
-        side = int(make.uniform(0.15, 0.4) * len(texture))
-        low = int(0.55 * len(texture))
-        top = int(make.integers(low, len(texture) - side + 1))
-        left = int(make.integers(int(0.25 * len(texture)), len(texture) - side + 1))
+        whole = texture.shape[1]
+        side = int(make.uniform(0.15, 0.4) * whole)
+        low = int(0.55 * whole)
+        top = int(make.integers(low, whole - side + 1))
+        left = int(make.integers(int(0.25 * whole), whole - side + 1))
         part = texture[top : top + side, left : left + side]
-        return cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR)
+        return _bytes(cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR))
     high, across = environment.picture.shape[:2]
     side = int(make.uniform(60, 360))
     top, left = int(make.integers(0, high - side)), int(make.integers(0, across - side))
     part = environment.picture[top : top + side, left : left + side]
-    return cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA)
+    return _bytes(cv2.resize(part, (size, size), interpolation=cv2.INTER_AREA))

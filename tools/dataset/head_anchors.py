@@ -5,17 +5,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
+from freeavatar.animator.anchor_table import ANCHORS
 from freeavatar.animator.anchors import LandmarksOf, find_anchors
+from freeavatar.animator.motion import mesh_of
 from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.rigs.camera import face_camera
+from freeavatar.rigs.rendering import Renderer, surface_view
 from freeavatar.rigs.rig_arrays import read_anchors, write_anchors
-from freeavatar.rigs.spec import Anchors, Control, FloatArray, Mesh, Part, Rig
+from freeavatar.rigs.spec import Anchors, Control, FloatArray, Mesh, Part, Rig, RigFrame
 
 from .drawing import EYE, SKIN
 from .heads import Person
 
 SKIN_COLOUR = (0.55, 0.36, 0.27, 1.0)
 WHITE, DARK = (0.8, 0.78, 0.75, 1.0), (0.05, 0.03, 0.02, 1.0)
+CHEEKS = tuple(i for i, a in enumerate(ANCHORS) if a.name.startswith("cheek_squint"))
+STEADY = tuple(
+    i
+    for i, a in enumerate(ANCHORS)
+    if a.region in ("eyes", "nose", "brows", "forehead") and i not in CHEEKS
+)
+"""Anchors that tell how a face lies: no jaw and no lips."""
 IRIS = 0.86
 """Cosine of the angle from the middle of the gaze within which an eye is dark."""
 
@@ -45,9 +58,11 @@ def anchors_for(
             f"the face points of {key} are not in {folder}: name MediaPipe's bundle "
             "(FREEAVATAR_MEDIAPIPE_BUNDLE), which finds them once"
         )
-    found = find_anchors(_as_rig(person), landmarks_of)
+    rig = _as_rig(person)
+    found = find_anchors(rig, landmarks_of)
     if found is None:
         raise ValueError(f"no face was found on the neutral of {key}")
+    found = _with_cheeks(rig, found, landmarks_of, (head_kinds(person) & 15) == SKIN)
     folder.mkdir(parents=True, exist_ok=True)
     write_anchors(path, found, mesh)
     return found
@@ -68,12 +83,12 @@ def _as_rig(person: Person) -> Rig:
     return Rig(name=person.name, controls=tuple(Control(name=str(n)) for n in names), mesh=mesh)
 
 
-def _parts(person: Person) -> tuple[np.ndarray, tuple[Part, ...]]:
+def _parts(person: Person) -> tuple[NDArray[np.intp], tuple[Part, ...]]:
     """Order of the triangles and the runs of them that share a material."""
     head = person.head
     kinds = head.kinds & 15
-    dark = (head.coordinates[head.triangles][:, :, 2] > IRIS).all(axis=1)
-    textured = (head.coordinates[head.triangles][:, :, 2] > 0).all(axis=1)
+    dark = np.asarray((head.coordinates[head.triangles][:, :, 2] > IRIS).all(axis=1), bool)
+    textured = np.asarray((head.coordinates[head.triangles][:, :, 2] > 0).all(axis=1), bool)
     tone = person.colours[head.triangles].mean(axis=1)
     colour = np.where((kinds == SKIN)[:, None] & ~textured[:, None], SKIN_COLOUR[:3], tone)
     colour = np.where((kinds == EYE)[:, None], np.where(dark[:, None], DARK[:3], WHITE[:3]), colour)
@@ -103,6 +118,47 @@ def places(anchors: Anchors, vertices: FloatArray) -> FloatArray:
     return np.asarray(
         np.einsum("ac,acx->ax", anchors.barycentric, vertices[anchors.vertices]), np.float32
     )
+
+
+def head_kinds(person: Person) -> NDArray[np.uint8]:
+    """(T,) kinds in the order of the rig's triangles."""
+    return person.head.kinds[_parts(person)[0]]
+
+
+def _with_cheeks(
+    rig: Rig, anchors: Anchors, landmarks_of: LandmarksOf, skin: NDArray[np.bool_]
+) -> Anchors:
+    """Anchors whose points under the eyes lie where the detector sees them.
+
+    For carrying motion they are set beside the eye's opening; a network learns to see them.
+    """
+    camera = face_camera(rig, (512, 512))
+    frame = RigFrame(index=0, time=0.0, values=rig.neutral)
+    with Renderer(rig, size=camera.size, background=(0.5, 0.5, 0.5), camera=camera) as renderer:
+        landmarks = landmarks_of(renderer.picture(frame))
+    if landmarks is None:
+        return anchors
+    view = surface_view(mesh_of(rig), mesh_of(rig).vertices, camera)
+    pixels = landmarks[[ANCHORS[a].landmark for a in CHEEKS]]
+    corners, weights, hit = view.locate(pixels, among=skin)
+    hit = np.asarray(hit, bool)
+    rows = np.array(CHEEKS)[hit]
+    vertices, barycentric = anchors.vertices.copy(), anchors.barycentric.copy()
+    vertices[rows], barycentric[rows] = corners[hit], weights[hit]
+    return replace(anchors, vertices=vertices, barycentric=barycentric)
+
+
+def pitch_between(points: FloatArray, level: FloatArray) -> float:
+    """Radians by which a face must be pitched, + is down, to lie as another does.
+
+    Args:
+        points: (A, 3) anchors of a face.
+        level: (A, 3) of a face that looks straight ahead.
+    """
+    shapes = [p[list(STEADY)] - p[list(STEADY)].mean(axis=0) for p in (level, points)]
+    level_to, from_points = (s / np.linalg.norm(s) for s in shapes)
+    turn, _ = Rotation.align_vectors(level_to, from_points)
+    return float(turn.as_rotvec()[0])
 
 
 def filled(anchors: Anchors, other: Anchors) -> Anchors:

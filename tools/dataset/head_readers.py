@@ -21,7 +21,8 @@ RED, ROSE, BONE, SHADE = (
     (0.72, 0.66, 0.55),
     (0.3, 0.12, 0.1),
 )
-LASHES = (0.012, 0.009, 0.008)
+LASH_LINE = 0.75
+"""How much darker the upper lid's margin is; the files' lashes would be solid cards."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Shapes:
     """(V, 3) linear, 1 on skin."""
 
 
-def mean_of_sides(names: list[str], shape: str) -> list[str]:
+def halves_of(names: list[str], shape: str) -> list[str]:
     """The ICT shapes that make up an ARKit shape."""
     for ending, short in (("Left", "_L"), ("Right", "_R")):
         if shape.endswith(ending) and shape[: -len(ending)] + short in names:
@@ -62,7 +63,7 @@ def read_ict(path: Path) -> Shapes:
     region = np.full(len(neutral), "", dtype="U24")
     for name, (first, last) in ranges.items():
         region[first : last + 1] = name
-    left_out = ("lacrimal", "eyeblend", "eye_occlusion")
+    left_out = ("lacrimal", "eyeblend", "eye_occlusion", "eyelashes")
     kept = ~np.char.startswith(region, left_out[0])
     for name in left_out[1:]:
         kept &= ~np.char.startswith(region, name)
@@ -74,7 +75,7 @@ def read_ict(path: Path) -> Shapes:
     )
     shaped = [
         sum(
-            (deltas[names.index(n)][kept] for n in mean_of_sides(names, shape)),
+            (deltas[names.index(n)][kept] for n in halves_of(names, shape)),
             np.zeros((kept.sum(), 3)),
         )
         for shape in BLENDSHAPES
@@ -85,20 +86,21 @@ def read_ict(path: Path) -> Shapes:
     head = _head(
         "ict", triangles, places, region, eyes,
         skin=("face", "head_neck"), glossy=("gums_tongue", "teeth"),
-        inside=("mouth_socket", "gums_tongue", "teeth"), lashes="eyelashes",
+        inside=("mouth_socket", "gums_tongue", "teeth"),
     )  # fmt: skip
+    colours = _region_colours(
+        region, {"mouth_socket": RED, "eye_socket": SHADE, "gums_tongue": ROSE, "teeth": BONE}
+    )
+    motion = Motion.of(shaped)
+    _darken_lids(colours, head.skin, motion)
     return Shapes(
         head=head,
         neutral=places,
         identities=np.ascontiguousarray(modes[:, kept].reshape(len(modes), -1)),
         identity_names=(),
-        motion=Motion.of(shaped),
-        colours=_region_colours(
-            region,
-            {"mouth_socket": RED, "eye_socket": SHADE, "gums_tongue": ROSE, "teeth": BONE,
-             "eyelashes": LASHES},
-        ),
-    )  # fmt: skip
+        motion=motion,
+        colours=colours,
+    )
 
 
 def read_makehuman(path: Path) -> Shapes:
@@ -130,20 +132,19 @@ def read_makehuman(path: Path) -> Shapes:
         "makehuman", triangles, neutral, region, eyes,
         skin=("body",), glossy=("helper-tongue", "helper-lower-teeth", "helper-upper-teeth"),
         inside=("walls", "helper-tongue", "helper-lower-teeth", "helper-upper-teeth"),
-        lashes="helper-?-eyelashes",
     )  # fmt: skip
-    lashes = np.char.find(region, "eyelashes") >= 0
     colours = _region_colours(
         region,
         {"walls": RED, "helper-tongue": ROSE, "helper-lower-t": BONE, "helper-upper-t": BONE},
     )
-    colours[lashes] = LASHES
+    motion = Motion.of(shaped)
+    _darken_lids(colours, head.skin, motion)
     return Shapes(
         head=head,
         neutral=neutral,
         identities=identities.reshape(len(identities), -1),
         identity_names=identity_names,
-        motion=Motion.of(shaped),
+        motion=motion,
         colours=colours,
     )
 
@@ -166,7 +167,6 @@ def _head(
     skin: tuple[str, ...],
     glossy: tuple[str, ...],
     inside: tuple[str, ...],
-    lashes: str,
 ) -> Head:
     of = region[triangles[:, 0]]
     kinds = np.full(len(triangles), MATT, np.uint8)
@@ -180,13 +180,8 @@ def _head(
         middle = (places[rows].max(axis=0) + places[rows].min(axis=0)) / 2
         coordinates[rows] = (places[rows] - middle) / np.ptp(places[rows], axis=0).max() * 2
     kinds[on_eye[triangles].all(axis=1)] = EYE
-    hairs = np.char.find(region, "eyelashes") >= 0 if lashes else np.zeros(len(places), bool)
-    kinds[hairs[triangles].all(axis=1)] = MATT | 16
-    # Solid cards would be a dark bar: every other hair is left out, and the lower lashes are.
-    odd = np.arange(len(triangles)) // 2 % 2 == 1
-    middle = np.mean([places[rows, 1].mean() for rows in eyes])
-    odd |= (places[triangles, 1] < middle + 0.001).any(axis=1)
-    keep = ~(hairs[triangles].all(axis=1) & odd)
+    hairs = np.char.find(region, "eyelashes") >= 0
+    keep = ~hairs[triangles].any(axis=1)
     return Head(
         name=name,
         triangles=np.ascontiguousarray(triangles[keep]),
@@ -205,6 +200,17 @@ def _region_colours(
     for name, colour in table.items():
         colours[np.char.startswith(region, name)] = colour
     return colours
+
+
+def _darken_lids(colours: FloatArray, skin: NDArray[np.bool_], motion: Motion) -> None:
+    """Paint, in place, a dark line on the vertices that travel farthest when an eye shuts."""
+    for shape in ("eyeBlinkLeft", "eyeBlinkRight"):
+        k = BLENDSHAPES.index(shape)
+        part = slice(motion.starts[k], motion.starts[k + 1])
+        down = -motion.offsets[part, 1]
+        share = np.clip((down / down.max() - 0.84) / 0.1, 0.0, 1.0)
+        rows = motion.rows[part]
+        colours[rows] *= (1 - LASH_LINE * share * skin[rows])[:, None]
 
 
 def middles(head: Head, vertices: FloatArray) -> FloatArray:

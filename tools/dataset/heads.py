@@ -1,19 +1,25 @@
 """A head that can be posed: what all people of one mesh share, and one person."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from freeavatar.animator.anchor_table import ANCHORS
 from freeavatar.foundation.expression import FloatArray
+from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.rigs.rotation import matrix_from_angles
 from freeavatar.rigs.spec import Anchors
 
 from .drawing import IntArray
+from .pieces import Piece
 
+JAW = [i for i, a in enumerate(ANCHORS) if a.name.startswith(("jaw_", "chin"))]
+OUTSIDE = 0.04
+"""Share of the way from the middle of the face by which their face points are farther out."""
 ControlsOf = Callable[[FloatArray], FloatArray]
 """ARKit coefficients (52,) to weights (K,) of a motion."""
 
@@ -94,7 +100,13 @@ class Person:
     """(H, W, 3) sRGB."""
     known: NDArray[np.bool_]
     """(52,) coefficients that this head shows."""
+    marked: NDArray[np.bool_] = field(default_factory=lambda: np.ones(len(LANDMARKS), bool))
+    """(156,) face points that are where a detector of real faces would see them."""
     cartoon: bool = False
+    pitch: float = 0.0
+    """Radians by which the mesh must be pitched, + is down, for its face to look straight ahead."""
+    pieces: tuple[Piece, ...] = ()
+    """Hair: drawn with the head."""
 
     @cached_property
     def radius(self) -> float:
@@ -115,12 +127,14 @@ class Person:
         return moved
 
     def points(self, posed: FloatArray, eyes: FloatArray) -> FloatArray:
-        """(156, 3) the face points of a posed head, NaN where the head has none."""
+        """(156, 3) the face points of a posed head."""
         anchors = self.head.anchors
         if anchors is None:
             raise ValueError(f"{self.name} has no face points")
         skin = np.einsum("ac,acx->ax", anchors.barycentric, posed[anchors.vertices])
-        skin[~anchors.found] = np.nan
+        # Their anchors lie a little inside the outline, to be on the mesh at all.
+        middle = skin.mean(axis=0)
+        skin[JAW, :2] += OUTSIDE * (skin[JAW, :2] - middle[:2])
         forward = turns(eyes)[:, :, 2] * self.radius
         irises = (self.pivots + forward)[::-1]
         return np.concatenate([skin, irises]).astype(np.float32)
@@ -162,7 +176,7 @@ def ball(rings: int = 12, around: int = 20) -> tuple[FloatArray, IntArray]:
     return vertices, np.concatenate([cap, *bands]).astype(np.int32)
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _add(vertices, starts, rows, offsets, weights):  # type: ignore[no-untyped-def]
     for k in range(weights.shape[0]):
         w = weights[k]

@@ -49,8 +49,8 @@ def _read(path: Path) -> Environment:
     stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if stored is None:
         raise ValueError(f"{path} is no picture that OpenCV reads")
-    radiance = np.ascontiguousarray(stored[..., 2::-1]).astype(np.float32)
-    radiance = cv2.resize(radiance, (1024, 512), interpolation=cv2.INTER_AREA)
+    full = np.ascontiguousarray(stored[..., 2::-1]).astype(np.float32)
+    radiance = np.asarray(cv2.resize(full, (1024, 512), interpolation=cv2.INTER_AREA), np.float32)
     coarse = cv2.resize(radiance, (64, 32), interpolation=cv2.INTER_AREA)
     # One exposure for all maps: a grey matt ball under it is about half as bright as white.
     latitude = (np.arange(32) + 0.5) / 32 * np.pi
@@ -79,12 +79,15 @@ def _harmonics(radiance: FloatArray) -> FloatArray:
     basis = np.stack([np.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
     solid = np.sin(latitude)[:, None] * (np.pi / high) * (2 * np.pi / wide)
     found = np.einsum("khw,hwc,hw->kc", basis, radiance, solid * np.ones(wide))
-    return (found * (FACTORS**2 * BANDS)[:, None]).astype(np.float32)
+    return np.asarray(found * (FACTORS**2 * BANDS)[:, None], np.float32)
 
 
 def random_light(environment: Environment, turn: int, make: np.random.Generator) -> Light:
     """Light of an environment seen in one of `TURNS` directions, and a key light."""
     harmonics = environment.harmonics[turn] * np.exp(make.normal(0, 0.25))
+    # Cameras balance most of a light's colour away.
+    cast = np.maximum(harmonics[0], 1e-3) / max(float(harmonics[0].mean()), 1e-3)
+    harmonics = harmonics / cast ** make.uniform(0.3, 1.0)
     if make.random() < 0.25:
         # A studio: even light of any colour.
         harmonics = harmonics * 0.15

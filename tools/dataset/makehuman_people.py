@@ -1,12 +1,14 @@
 """Plausible people of MakeHuman's identity targets."""
 
+from functools import cache
+
 import numpy as np
 
 from freeavatar.foundation.expression import FloatArray
 
 RACES = ("african", "asian", "caucasian")
-DETAILS = {"cheek": 0.35, "chin": 0.4, "ears": 0.3, "eyebrows": 0.3, "eyes": 0.3, "forehead": 0.4,
-           "head": 0.3, "mouth": 0.35, "neck": 0.25, "nose": 0.4}  # fmt: skip
+DETAILS = {"cheek": 0.25, "chin": 0.28, "ears": 0.25, "eyebrows": 0.2, "eyes": 0.2,
+           "forehead": 0.28, "head": 0.2, "mouth": 0.25, "neck": 0.2, "nose": 0.25}  # fmt: skip
 """Spread of the details by region, in targets."""
 SPARSE = 0.5
 """Share of the details that a face does not have."""
@@ -54,21 +56,26 @@ def _between(what: str, make: np.random.Generator) -> dict[str, float]:
 
 def _add_details(index: dict[str, int], weights: FloatArray, make: np.random.Generator) -> None:
     """Both sides of a face alike up to a little; of opposite targets one."""
-    done: set[str] = set()
-    for name in index:
-        region = name.partition("/")[0]
-        stem = _stem(name)
-        if region not in DETAILS or stem in done:
-            continue
-        done.add(stem)
-        value = float(np.clip(make.normal(0, DETAILS[region]), -0.9, 0.9))
-        if make.random() < SPARSE or "trans-" in name or "head-age" in name:
+    for stem, first, second in _details(tuple(index)):
+        value = float(np.clip(make.normal(0, DETAILS[stem.partition("/")[0]]), -0.9, 0.9))
+        if make.random() < SPARSE or "trans" in stem or "head-age" in stem:
             value *= 0.15
-        ends = [n for n in index if _stem(n) == stem]
-        first = [n for n in ends if _pole(n) == _pole(ends[0])]
-        second = [n for n in ends if n not in first]
         for n in first if value > 0 or not second else second:
             weights[index[n]] += abs(value) * float(np.exp(make.normal(0, 0.1)))
+
+
+@cache
+def _details(names: tuple[str, ...]) -> list[tuple[str, list[str], list[str]]]:
+    """Each detail with its targets in one direction and in the other."""
+    stems: dict[str, list[str]] = {}
+    for name in names:
+        if name.partition("/")[0] in DETAILS:
+            stems.setdefault(_stem(name), []).append(name)
+    found = []
+    for stem, ends in stems.items():
+        first = [n for n in ends if _pole(n) == _pole(ends[0])]
+        found.append((stem, first, [n for n in ends if n not in first]))
+    return found
 
 
 _POLES = ("decr", "incr", "down", "up", "in", "out", "concave", "convex", "backward", "forward",

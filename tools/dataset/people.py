@@ -11,9 +11,11 @@ from freeavatar.animator.anchors import LandmarksOf
 from freeavatar.animator.solver import ExpressionSolver
 from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
 from freeavatar.rigs.registry import load
+from freeavatar.rigs.spec import Anchors
 
+from .accessories import bald, hair
 from .built_in_heads import built_in_person, varied
-from .head_anchors import anchors_for, filled
+from .head_anchors import anchors_for, filled, pitch_between, places
 from .head_readers import Shapes, middles, read_ict, read_makehuman
 from .heads import Motion, Person
 from .makehuman_people import random_targets
@@ -28,6 +30,9 @@ NUMBERS = {"ict": 2000, "makehuman": 2000, "mannequin": 200, "toon": 400}
 """How many people of each made-up kind there are."""
 KINDS = {"valid": 0.3, "ict": 0.28, "makehuman": 0.24, "toon": 0.1, "mannequin": 0.08}
 """Shares of the pictures."""
+PITCHES = {"mannequin": -0.09, "toon": -0.045}
+"""Radians by which the built-in rigs must be pitched: what MediaPipe sees of them, less what it
+sees of the ICT face."""
 WHOLE = 0
 """Number of somebody in VALID on whom every face point is found."""
 MOUTH_OPEN = 26
@@ -53,10 +58,20 @@ class People:
     ) -> None:
         self._cache, self._landmarks_of = cache, landmarks_of
         self._valid = read_valid(synth / "valid_heads.npz", synth / "valid_textures")
-        self._valid_anchors = {}
+        self._valid_anchors: dict[int, Anchors] = {}
         self._ict = self._anchored(read_ict(synth / "ict_face.npz"))
         self._makehuman = self._anchored(read_makehuman(synth / "makehuman_head.npz"))
         self._teeth = Teeth(self._ict)
+        self._level = places(_anchors(self._ict), self._ict.neutral)
+        self._pitches = {
+            "makehuman": pitch_between(
+                places(_anchors(self._makehuman), grown_up(self._makehuman)), self._level
+            ),
+            "valid": pitch_between(
+                places(self._anchors_of_valid(WHOLE), self._valid.neutrals.mean(axis=0)),
+                self._level,
+            ),
+        }
         self._valid_head = self._teeth.head_with(self._valid.head)
         self._ict = self._dressed(self._ict)
         self._makehuman = self._dressed(self._makehuman)
@@ -73,7 +88,7 @@ class People:
         self.textures = [self._valid.textures[i] for i in own]
         if not own:
             raise ValueError(f"no textured person belongs to the split {split}")
-        self.person = lru_cache(maxsize=8)(self._person)
+        self.person = lru_cache(maxsize=8)(self._whole_person)
 
     def choose(self, make: np.random.Generator) -> Person:
         """Somebody at random."""
@@ -81,6 +96,20 @@ class People:
         shares = np.array([KINDS[k] for k in kinds])
         kind = str(make.choice(kinds, p=shares / shares.sum()))
         return self.person(self.names[kind][make.integers(len(self.names[kind]))])
+
+    def _whole_person(self, name: str) -> Person:
+        """With hair, and with what it takes to hold the head level."""
+        person = self._person(name)
+        kind = name.partition("/")[0]
+        if kind in PITCHES:
+            return replace(person, pitch=PITCHES[kind])
+        anchors = person.head.anchors
+        if anchors is None:
+            raise ValueError(f"{name} has no face points")
+        own = pitch_between(places(anchors, person.vertices), self._level)
+        # A single face's features say as much of their shape as of how they lie.
+        person = replace(person, pitch=0.5 * (own + self._pitches.setdefault(kind, own)))
+        return with_hair(person, np.random.default_rng([1, *name.encode()]))
 
     def _everybody(self, kind: str) -> list[str]:
         if kind == "valid":
@@ -145,7 +174,7 @@ class People:
             known=known,
         )
 
-    def _anchors_of_valid(self, number: int):  # type: ignore[no-untyped-def]
+    def _anchors_of_valid(self, number: int) -> Anchors:
         if number not in self._valid_anchors:
             person = _plain_valid(self._valid, number)
             found = anchors_for(
@@ -159,14 +188,11 @@ class People:
 
     def _anchored(self, shapes: Shapes) -> Shapes:
         """With face points, found on a grown-up's face."""
-        vertices = shapes.neutral
-        if shapes.head.name == "makehuman":
-            weights = random_targets(shapes.identity_names, None)
-            vertices = vertices + (weights @ shapes.identities).reshape(-1, 3)
+        vertices = grown_up(shapes)
         person = Person(
             name=shapes.head.name,
             head=shapes.head,
-            vertices=vertices.astype(np.float32),
+            vertices=vertices,
             motion=shapes.motion,
             controls_of=lambda blendshapes: blendshapes,
             pivots=middles(shapes.head, vertices),
@@ -182,10 +208,7 @@ class People:
         anchors = self._anchors_of_valid(WHOLE)
         opened = np.zeros(len(BLENDSHAPES), np.float32)
         opened[BLENDSHAPES.index("jawOpen")] = 0.4
-        neutral = shapes.neutral
-        if shapes.head.name == "makehuman":
-            weights = random_targets(shapes.identity_names, None)
-            neutral = (neutral + (weights @ shapes.identities).reshape(-1, 3)).astype(np.float32)
+        neutral = grown_up(shapes)
         mean = self._valid.neutrals.mean(axis=0)
         motion: Motion = self._valid.motion(WHOLE)
         yawning = np.zeros(len(motion.starts) - 1, np.float32)
@@ -198,6 +221,28 @@ class People:
             anchors,
         )
         return replace(shapes, head=head)
+
+
+def grown_up(shapes: Shapes) -> FloatArray:
+    """(V, 3) of the average grown-up: MakeHuman's bare mesh is nobody."""
+    if not shapes.identity_names:
+        return shapes.neutral
+    weights = random_targets(shapes.identity_names, None)
+    return (shapes.neutral + (weights @ shapes.identities).reshape(-1, 3)).astype(np.float32)
+
+
+def with_hair(person: Person, make: np.random.Generator) -> Person:
+    """Most people who have none on their texture get hair; of the others, some."""
+    share = 0.85 if bald(person) else 0.45
+    if person.name.startswith("valid/") and share < 0.5:
+        return person
+    return replace(person, pieces=tuple(hair(person, make))) if make.random() < share else person
+
+
+def _anchors(shapes: Shapes) -> Anchors:
+    if shapes.head.anchors is None:
+        raise ValueError(f"{shapes.head.name} has no face points")
+    return shapes.head.anchors
 
 
 def _plain_valid(valid: ValidPeople, number: int) -> Person:

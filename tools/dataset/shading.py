@@ -8,7 +8,7 @@ SHADOW_BIAS = np.float32(0.004)
 """Metres off the surface from which its own shadow is looked for."""
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _texel(texture, table, u, v, out):  # type: ignore[no-untyped-def]
     """Linear light of a texture, between its four nearest texels."""
     high, wide = texture.shape[0], texture.shape[1]
@@ -22,7 +22,7 @@ def _texel(texture, table, u, v, out):  # type: ignore[no-untyped-def]
         out[k] = top * (1 - fy) + low * fy
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _eye(x, y, z, colour, white, radius, pupil, out):  # type: ignore[no-untyped-def]
     """Colour of an eyeball in a direction from its middle; +z is where it looks."""
     length = np.sqrt(x * x + y * y + z * z) + np.float32(1e-9)
@@ -41,7 +41,7 @@ def _eye(x, y, z, colour, white, radius, pupil, out):  # type: ignore[no-untyped
         out[k] = inner * (1 - outside) + outer * outside
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def _lit(shadow, frame, x, y, z):  # type: ignore[no-untyped-def]
     """Share of the key light that arrives, averaged over 2 × 2 places of the shadow picture."""
     size = shadow.shape[0]
@@ -64,7 +64,7 @@ def _lit(shadow, frame, x, y, z):  # type: ignore[no-untyped-def]
     return lit
 
 
-@numba.njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, error_model="numpy")
 def shade(  # type: ignore[no-untyped-def]
     owner, weights, triangles, kinds, vertices, inverse, normals, coordinates, colours, texture,
     table, harmonics, environment, towards, key, gloss, shadow, frame, iris, white, radius, pupil,

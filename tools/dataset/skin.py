@@ -59,7 +59,7 @@ def with_skin_of(
     return replace(head, coordinates=coordinates, kinds=kinds)
 
 
-def _samples(head: Head, vertices: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _samples(head: Head, vertices: FloatArray) -> tuple[FloatArray, ...]:
     """Points on a head's skin, their texture coordinates and normals."""
     triangles = head.triangles[head.skin[head.triangles].all(axis=1)]
     grid = np.array([(i, j) for i in range(STEPS + 1) for j in range(STEPS + 1 - i)]) / STEPS
@@ -68,7 +68,7 @@ def _samples(head: Head, vertices: FloatArray) -> tuple[FloatArray, FloatArray, 
     return tuple(
         np.einsum("sc,tcx->tsx", weights, data[triangles]).reshape(-1, data.shape[1])
         for data in (vertices, head.coordinates[:, :2], normals)
-    )  # type: ignore[return-value]
+    )
 
 
 def mixed(textures: list[NDArray[np.uint8]], make: np.random.Generator) -> NDArray[np.uint8]:

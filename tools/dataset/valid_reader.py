@@ -1,6 +1,7 @@
 """The textured people of VALID, whose 65 expressions have names of their own."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,10 @@ from .drawing import EYE, MATT, SKIN, IntArray
 from .heads import Head, Motion, ball
 
 TEXTURE_SIZE = 768
+STRIP = 128
+"""Rows below each texture that show strands of hair, in greys."""
+STRANDS = TEXTURE_SIZE / (TEXTURE_SIZE + STRIP)
+"""Where they begin, as a texture coordinate."""
 EYE_RADIUS = 0.0122
 """Metres. The file has no eyeballs: balls of the usual size are set behind the lids."""
 WIDEST = 0.25
@@ -36,7 +41,7 @@ class ValidPeople:
     pivots: FloatArray
     """(P, 2, 3)"""
     textures: tuple[NDArray[np.uint8], ...]
-    """(TEXTURE_SIZE, TEXTURE_SIZE, 3) each."""
+    """(TEXTURE_SIZE + STRIP, TEXTURE_SIZE, 3) each."""
 
     def motion(self, person: int) -> Motion:
         """The 65 expressions of somebody."""
@@ -75,7 +80,7 @@ def read_valid(path: Path, textures: Path) -> ValidPeople:
     eyes = tuple((count + i * len(balls) + np.arange(len(balls))).astype(np.int32) for i in (0, 1))
     placed = pivots[:, :, None] + balls * EYE_RADIUS
     neutrals = np.concatenate([neutrals, placed.reshape(len(names), -1, 3)], axis=1)
-    coordinates = np.concatenate([np.c_[uvs[kept], np.ones(count)], balls, balls])
+    coordinates = np.concatenate([np.c_[uvs[kept] * (1, STRANDS), np.ones(count)], balls, balls])
     walls = _walls(triangles, uvs[kept])
     kinds = np.where(walls[triangles].all(axis=1), MATT, SKIN).astype(np.uint8)
     head = Head(
@@ -103,7 +108,18 @@ def _texture(path: Path) -> NDArray[np.uint8]:
     if picture is None:
         raise ValueError(f"no texture {path}: the folder valid_textures is not complete")
     small = cv2.resize(picture, (TEXTURE_SIZE, TEXTURE_SIZE), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small[..., ::-1])
+    return np.concatenate([small[..., ::-1], _strands()])
+
+
+@cache
+def _strands() -> NDArray[np.uint8]:
+    """(STRIP, TEXTURE_SIZE, 3) streaks down the strip."""
+    make = np.random.default_rng(0)
+    fine = make.normal(0, 1, (6, TEXTURE_SIZE)).astype(np.float32)
+    broad = make.normal(0, 1, (4, TEXTURE_SIZE // 8)).astype(np.float32)
+    size = (TEXTURE_SIZE, STRIP)
+    grey = 190 + 26 * cv2.resize(fine, size) + 20 * cv2.resize(broad, size)
+    return np.repeat(np.clip(grey, 60, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _welded(neutrals: FloatArray) -> IntArray:
