@@ -1,7 +1,7 @@
 """Losses that make the distance of two embeddings the difference of two expressions.
 
 Each takes a batch of embeddings and what is known of their expressions, and pairs rows within it;
-pictures whose expression is unknown take no part. `CONTRASTIVE` names them.
+pictures whose expression is mostly unknown take no part. `CONTRASTIVE` names them.
 
 Sources:
     Vemulapalli and Agarwala, A Compact Embedding for Facial Expression Similarity, CVPR 2019
@@ -23,6 +23,8 @@ FAR_MARGIN = 0.2
 """Of any other triplet."""
 NEAR = 0.8
 """Root of the sum of squared differences of the 52 controls below which expressions resemble."""
+KNOWN = 0.5
+"""Part of the channels that must be known of a face; some heads lack a tongue, cartoons more."""
 INFO_TEMPERATURE = 0.1
 RANKING_TEMPERATURE = 0.1
 CONTROL_TEMPERATURE = 0.25
@@ -136,9 +138,9 @@ CONTRASTIVE: Mapping[str, ContrastiveLoss] = MappingProxyType(
 def _known(
     embeddings: Tensor, numbers: Tensor, blendshapes: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The rows whose expression is known."""
-    rows = torch.isfinite(blendshapes).all(dim=1)
-    return embeddings[rows], numbers[rows], blendshapes[rows]
+    """The rows whose expression is known; a channel that a face cannot show is at rest there."""
+    rows = torch.isfinite(blendshapes).float().mean(dim=1) > KNOWN
+    return embeddings[rows], numbers[rows], blendshapes[rows].nan_to_num(0.0)
 
 
 def _itself(numbers: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from freeavatar.bridge.sink import BridgeError
-from freeavatar.foundation.errors import ReaderError, SourceError
+from freeavatar.foundation.errors import ReaderError, SourceError, TrainingError
 from freeavatar.rigs.errors import RenderError, RigError
 from freeavatar.tools.dataset.errors import DataError
 
@@ -24,11 +24,21 @@ VERBS = (
     "freeavatar.tools.embed",
     "freeavatar.tools.compare",
     "freeavatar.tools.build_data",
+    "freeavatar.tools.train",
     "freeavatar.tools.evaluate",
     "freeavatar.tools.bench",
 )
 
-EXPECTED = (RigError, RenderError, SourceError, ReaderError, BridgeError, DataError, OSError)
+EXPECTED = (
+    RigError,
+    RenderError,
+    SourceError,
+    TrainingError,
+    ReaderError,
+    BridgeError,
+    DataError,
+    OSError,
+)
 """Failures a person can act on: one line, no traceback."""
 
 EPILOG = """\

@@ -5,7 +5,7 @@ which the network must say the same; that needs no label, so pictures of real pe
 known of them take part.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,7 @@ def train_expression(
     model = ExpressionNet(options.config)
     if options.mae is not None:
         model.encoder.load_state_dict(pretrained_encoder(options.mae, options.config))
-    batches = feed.training()
-    channels, seen = _channels(batches, processes)
+    channels = channel_weights(feed.blendshapes(WEIGHED))
     job = Job(
         model=model,
         config=options.config.to_dict(),
@@ -89,7 +88,8 @@ def train_expression(
         size=len,
         validate=Validation(feed.validation(), processes),
     )
-    return Run(job, run, processes).train(_chained(seen, batches))
+    started = Run(job, run, processes)
+    return started.train(feed.training(started.state.step))
 
 
 def pretrained_encoder(path: Path, config: ExpressionConfig) -> dict[str, Tensor]:
@@ -103,9 +103,7 @@ def pretrained_encoder(path: Path, config: ExpressionConfig) -> dict[str, Tensor
     """
     checkpoint = checkpoints.load(path / BEST if path.is_dir() else path)
     if checkpoint.state.config.get("encoder") != config.encoder.to_dict():
-        raise TrainingError(
-            f"{path}: its encoder is of another size; pretrain with the same --size"
-        )
+        raise TrainingError(f"{path}: an encoder of another size; pretrain with the same --size")
     return checkpoint.part("average.encoder")
 
 
@@ -165,18 +163,3 @@ class Validation:
 
 def _without_tokens(found: ExpressionOutput) -> dict[str, Tensor]:
     return {k: v for k, v in found._asdict().items() if k != "tokens"}
-
-
-def _channels(batches: Iterator[Pictures], processes: Processes) -> tuple[Tensor, list[Pictures]]:
-    """Weights of the channels from the first pictures, and the batches that were read for it."""
-    seen: list[Pictures] = []
-    while sum(len(batch) for batch in seen) < WEIGHED and len(seen) < 64:
-        seen.append(next(batches))
-    weights = channel_weights(torch.cat([b.targets.blendshapes for b in seen]))
-    return processes.from_first_tensor(weights.to(processes.device)), seen
-
-
-def _chained(first: list[Pictures], rest: Iterator[Pictures]) -> Iterator[Pictures]:
-    while first:
-        yield first.pop(0)
-    yield from rest

@@ -42,8 +42,12 @@ class Pictures:
 class Feed(Protocol):
     """Where batches come from."""
 
-    def training(self) -> Iterator[Pictures]:
-        """Batches without end."""
+    def training(self, start: int) -> Iterator[Pictures]:
+        """Batches without end; ``start`` were taken before, so that none comes again."""
+        ...
+
+    def blendshapes(self, count: int) -> Tensor:
+        """(M, 52) of about ``count`` training samples, equal in every process; NaN unknown."""
         ...
 
     def validation(self) -> Sequence[Pictures]:

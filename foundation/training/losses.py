@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.landmarks import LANDMARKS
 
@@ -156,10 +155,12 @@ def channel_weights(blendshapes: Tensor) -> Tensor:
     Args:
         blendshapes: (M, 52) of many training samples, NaN where unknown.
     """
-    known = blendshapes[torch.isfinite(blendshapes).all(dim=1)]
-    if len(known) < 2:
-        return torch.ones(len(BLENDSHAPES))
-    weights = known.std(dim=0).clamp(min=1e-3).rsqrt()
+    known = torch.isfinite(blendshapes)
+    count = known.sum(dim=0).clamp(min=1)
+    values = blendshapes.nan_to_num(0.0)
+    mean = values.sum(dim=0) / count
+    variance = ((values - mean).square() * known).sum(dim=0) / count
+    weights = variance.sqrt().clamp(min=1e-3).rsqrt()
     median = weights.median()
     weights = weights.clamp(median / 2, median * 3)
     return weights / weights.mean()

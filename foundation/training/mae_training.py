@@ -52,7 +52,8 @@ def train_mae(
             processes=processes,
         ),
     )
-    return Run(job, run, processes).train(feed.training())
+    started = Run(job, run, processes)
+    return started.train(feed.training(started.state.step))
 
 
 @dataclass(frozen=True, kw_only=True)

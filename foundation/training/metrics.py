@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from freeavatar.foundation.contrastive import KNOWN
 from freeavatar.foundation.crops import NETWORK_SIZE
 from freeavatar.foundation.expression import BLENDSHAPES
 
@@ -30,21 +31,33 @@ LIVE = 0.01
 
 
 def correlations(found: Array, wanted: Array) -> NDArray[np.float64]:
-    """Pearson correlation of each channel; NaN where the truth does not move.
+    """Pearson correlation of each channel; NaN where the truth does not move or is unknown.
 
     Args:
         found: (N, C).
-        wanted: (N, C), no NaN.
+        wanted: (N, C), NaN where unknown.
 
     Returns:
         (C,); zero where only the truth moves.
     """
-    a = found.astype(np.float64) - found.mean(axis=0, dtype=np.float64)
-    b = wanted.astype(np.float64) - wanted.mean(axis=0, dtype=np.float64)
-    spread = np.sqrt((a**2).mean(axis=0) * (b**2).mean(axis=0))
-    live = np.sqrt((b**2).mean(axis=0)) > LIVE
-    out = (a * b).mean(axis=0) / np.maximum(spread, 1e-9)
-    return np.where(live, out, np.nan)
+    known = np.isfinite(wanted)
+    a, b = (_centred(values, known) for values in (found, np.nan_to_num(wanted)))
+    together = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    out = (a * b).sum(axis=0) / np.maximum(together, 1e-9)
+    return np.where(_spread(wanted, known) > LIVE, out, np.nan)
+
+
+def _centred(values: Array, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Differences from each channel's mean, zero where unknown."""
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = (values * known).sum(axis=0, dtype=np.float64) / count
+    return np.asarray((values - mean) * known, np.float64)
+
+
+def _spread(values: Array, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Standard deviation of each channel where known."""
+    squares = (_centred(np.nan_to_num(values), known) ** 2).sum(axis=0)
+    return np.asarray(np.sqrt(squares / np.maximum(known.sum(axis=0), 1)), np.float64)
 
 
 def expression_figures(found: Mapping[str, Array], wanted: Mapping[str, Array]) -> dict[str, float]:
@@ -55,16 +68,14 @@ def expression_figures(found: Mapping[str, Array], wanted: Mapping[str, Array]) 
         wanted: named as the fields of `Targets`, NaN where unknown.
     """
     out: dict[str, float] = {}
-    known = np.isfinite(wanted["blendshapes"]).all(axis=1)
-    if known.sum() >= 2:
-        a, b = found["blendshapes"][known], wanted["blendshapes"][known]
-        each, errors = correlations(a, b), np.abs(a - b).mean(axis=0)
-        out["mean absolute error"] = float(errors.mean())
-        out["correlation"] = _mean(each)
-        for name, channels in GROUPS.items():
-            out[f"error of {name}"] = float(errors[list(channels)].mean())
-            out[f"correlation of {name}"] = _mean(each[list(channels)])
-        out["amplitude"] = _amplitude(a, b)
+    a, b = found["blendshapes"], wanted["blendshapes"]
+    each, errors = correlations(a, b), np.abs(a - b)
+    out["mean absolute error"] = _mean(errors)
+    out["correlation"] = _mean(each)
+    for name, channels in GROUPS.items():
+        out[f"error of {name}"] = _mean(errors[:, list(channels)])
+        out[f"correlation of {name}"] = _mean(each[list(channels)])
+    out["amplitude"] = _amplitude(a, b)
     error = np.abs(found["landmarks"] - wanted["landmarks"]) * NETWORK_SIZE
     out["landmarks, px"] = _mean(np.sqrt((error**2).sum(axis=-1)))
     out["gaze, degrees"] = _mean(np.degrees(np.abs(found["eyes"] - wanted["eyes"])))
@@ -77,10 +88,7 @@ def expression_figures(found: Mapping[str, Array], wanted: Mapping[str, Array]) 
 
 def channel_correlations(found: Array, wanted: Array) -> dict[str, float]:
     """Correlation of each live channel by its name."""
-    known = np.isfinite(wanted).all(axis=1)
-    if known.sum() < 2:
-        return {}
-    each = correlations(found[known], wanted[known])
+    each = correlations(found, wanted)
     return {n: round(float(v), 4) for n, v in zip(BLENDSHAPES, each, strict=True) if np.isfinite(v)}
 
 
@@ -102,7 +110,8 @@ def triplet_accuracy(
     Returns:
         0..1, NaN where no triplet has a clear order.
     """
-    rows = np.flatnonzero(np.isfinite(blendshapes).all(axis=1))
+    rows = np.flatnonzero(np.isfinite(blendshapes).mean(axis=1) > KNOWN)
+    blendshapes = np.nan_to_num(blendshapes)
     if len(rows) < 3:
         return float("nan")
     draws = np.random.default_rng(0).choice(rows, (count * 20, 3))
@@ -128,10 +137,12 @@ def _angles(found: Array, wanted: Array) -> NDArray[np.float64]:
 
 def _amplitude(found: Array, wanted: Array) -> float:
     """Median over live channels of how far the read values swing in swings of the true ones."""
-    live = wanted.std(axis=0) > LIVE
+    known = np.isfinite(wanted)
+    true = _spread(wanted, known)
+    live = true > LIVE
     if not live.any():
         return float("nan")
-    return float(np.median(found.std(axis=0)[live] / wanted.std(axis=0)[live]))
+    return float(np.median(_spread(found, known)[live] / true[live]))
 
 
 def _mean(values: NDArray[np.floating]) -> float:

@@ -45,14 +45,18 @@ class ToyFeed:
     def __init__(self, *, batch: int = 32, size: int = 128, second_views: int = 0) -> None:
         self.batch, self.size, self.second_views = batch, size, second_views
 
-    def training(self) -> Iterator[Pictures]:
+    def training(self, start: int) -> Iterator[Pictures]:
         """Each batch new."""
-        seed = 1000
+        seed = 1000 + start
         while True:
             seed += 1
             yield toy_pictures(
                 self.batch, seed=seed, size=self.size, second_views=self.second_views
             )
+
+    def blendshapes(self, count: int) -> torch.Tensor:
+        """Those of one batch."""
+        return toy_pictures(count, seed=3, size=16).targets.blendshapes
 
     def validation(self) -> Sequence[Pictures]:
         """Two batches."""

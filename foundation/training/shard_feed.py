@@ -1,0 +1,202 @@
+"""Feeds a training from folders of shards."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from freeavatar.foundation.crops import NETWORK_SIZE
+from freeavatar.foundation.errors import TrainingError
+from freeavatar.foundation.samples import Sample
+
+from .batch_plan import BatchPlan
+from .feeding import Pictures
+from .losses import Targets
+from .shard_index import ShardIndex, index_shards
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedOptions:
+    """What is fed."""
+
+    folders: Sequence[str]
+    """``FOLDER`` or ``FOLDER:WEIGHT``."""
+    batch: int = 128
+    """Pictures in each batch of each process."""
+    second_views: float = 0.0
+    """Part of a batch that shows its first pictures again, jittered otherwise."""
+    partners: float = 0.25
+    """Part of a batch that is drawn to fit to another part, see `BatchPlan`."""
+    validated: int = 2048
+    """Validation pictures at most."""
+    workers: int = 0
+    """Processes that read ahead; 0 reads in this one."""
+    seed: int = 0
+    rank: int = 0
+    """Number of this process among those that train together."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Told in ``run.json`` beside the data."""
+
+
+class ShardFeed:
+    """Batches out of shards.
+
+    Args:
+        options: what is fed.
+
+    Raises:
+        TrainingError: a folder or a weight is wrong.
+    """
+
+    def __init__(self, options: FeedOptions) -> None:
+        self.options = options
+        parsed = [parse_folder(text) for text in options.folders]
+        self._folders = [folder for folder, _ in parsed]
+        self._weights = [weight for _, weight in parsed]
+        self._index = index_shards(self._folders, "train")
+
+    def training(self, start: int) -> Iterator[Pictures]:
+        """Batches without end; ``start`` says how many were taken before, so that none comes
+        again in a resumed run."""
+        batches = _Batches(self._index, self._weights, self.options, start)
+        if not self.options.workers:
+            return iter(batches)
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            num_workers=self.options.workers,
+            prefetch_factor=4,
+            pin_memory=torch.cuda.is_available(),
+        )
+        return iter(loader)
+
+    def blendshapes(self, count: int) -> torch.Tensor:
+        """(M, 52) of at most ``count`` training samples, the same ones in every process."""
+        make = np.random.default_rng(self.options.seed)
+        plan = BatchPlan(self._index, self._weights, partners=0.0)
+        rows = plan.draw(min(count, len(self._index)), make)
+        return torch.from_numpy(np.stack([self._index.blendshapes(row) for row in rows]))
+
+    def validation(self) -> Sequence[Pictures]:
+        """The same pictures each time, cut from the middle, spread over all folders."""
+        index = index_shards(self._folders, "validation")
+        count = min(self.options.validated, len(index))
+        rows = np.random.default_rng(0).permutation(len(index))[:count]
+        return [
+            pictures(
+                [plain_view(index.sample(row)) for row in rows[i : i + 128]],
+                index.people[rows[i : i + 128]],
+            )
+            for i in range(0, count, 128)
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Folders, weights, counts and what their manifests say."""
+        data = {}
+        for number, (folder, weight) in enumerate(zip(self._folders, self._weights, strict=True)):
+            manifest = folder / "manifest.json"
+            data[folder.name] = {
+                "weight": weight,
+                "samples": int((self._index.folders == number).sum()),
+                "manifest": json.loads(manifest.read_text()) if manifest.is_file() else None,
+            }
+        return {"data": data, **self.options.facts}
+
+
+class _Batches(IterableDataset[Pictures]):
+    """Endless batches of this process, or of one of its readers."""
+
+    def __init__(
+        self, index: ShardIndex, weights: Sequence[float], options: FeedOptions, start: int
+    ) -> None:
+        self._index, self._options, self._start = index, options, start
+        self._plan = BatchPlan(index, weights, partners=options.partners)
+
+    def __iter__(self) -> Iterator[Pictures]:
+        cv2.setNumThreads(1)
+        options, reader = self._options, get_worker_info()
+        number = reader.id if reader else 0
+        make = np.random.default_rng([options.seed, options.rank, number, self._start])
+        again = round(options.batch * options.second_views)
+
+        while True:
+            rows = self._plan.draw(options.batch - again, make)
+            rows = np.concatenate([rows, rows[:again]])
+            samples = [self._index.sample(row) for row in rows]
+            seen = [plain_view(sample) for sample in samples]
+            yield pictures(seen, self._index.people[rows], second_views=again)
+
+
+def parse_folder(text: str) -> tuple[Path, float]:
+    """``FOLDER`` or ``FOLDER:WEIGHT``.
+
+    Raises:
+        TrainingError: there is no such folder, or the weight is no number above 0.
+    """
+    name, colon, weight = text.rpartition(":")
+    if not colon or Path(text).is_dir():
+        name, weight = text, "1"
+    try:
+        value = float(weight)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise TrainingError(f"{text}: write FOLDER:WEIGHT with a weight above 0")
+    if not Path(name).is_dir():
+        raise TrainingError(f"{name}: there is no such folder of shards")
+    return Path(name), value
+
+
+def plain_view(sample: Sample) -> Sample:
+    """The network's crop out of the middle of a stored one, nothing else changed."""
+    edge = (sample.picture.shape[0] - NETWORK_SIZE) // 2
+    inner = slice(edge, edge + NETWORK_SIZE)
+    metres = sample.place[2] * NETWORK_SIZE / sample.picture.shape[0]
+    return Sample(
+        picture=sample.picture[inner, inner],
+        identity=sample.identity,
+        domain=sample.domain,
+        expression=sample.expression,
+        blendshapes=sample.blendshapes,
+        eyes=sample.eyes,
+        head=sample.head,
+        place=np.array([*(sample.place[:2] - edge), metres], np.float32),
+        landmarks=sample.landmarks - edge,
+    )
+
+
+def pictures(
+    samples: Sequence[Sample], people: NDArray[np.int64], *, second_views: int = 0
+) -> Pictures:
+    """Samples cut to the network's size as a batch; lengths in sides of the crop."""
+    place = np.stack([s.place for s in samples])
+    place[:, :2] /= NETWORK_SIZE
+    numbers = {
+        "blendshapes": np.stack([s.blendshapes for s in samples]),
+        "eyes": np.stack([s.eyes for s in samples]),
+        "head": np.stack([s.head for s in samples]),
+        "place": place,
+        "landmarks": np.stack([s.landmarks for s in samples]) / NETWORK_SIZE,
+        "face": np.array([s.face for s in samples], np.float32),
+        "expressions": np.array([s.expression for s in samples], np.int64),
+    }
+    return Pictures(
+        crops=torch.from_numpy(np.stack([s.picture for s in samples])),
+        targets=Targets(**{k: torch.from_numpy(v) for k, v in numbers.items()}),
+        people=torch.from_numpy(people),
+        second_views=second_views,
+    )
+
+
+def some_crops(folders: Sequence[str], *, count: int = 16) -> NDArray[np.uint8]:
+    """Validation crops (N, 128, 128, 3) of folders."""
+    index = index_shards([parse_folder(text)[0] for text in folders], "validation")
+    rows = np.random.default_rng(0).permutation(len(index))[:count]
+    return np.stack([plain_view(index.sample(row)).picture for row in rows])

@@ -1,0 +1,272 @@
+"""freeavatar train: the networks, from shards to the files that ship."""
+
+import argparse
+import importlib.util
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freeavatar.foundation.errors import TrainingError
+
+if TYPE_CHECKING:
+    from freeavatar.foundation.training.distributed import Processes
+    from freeavatar.foundation.training.loop import RunOptions
+    from freeavatar.foundation.training.shard_feed import ShardFeed
+
+SIZES = ("tiny", "small", "base")
+CONTRASTIVE = ("both", "ranking", "infonce", "triplet", "none")
+
+EPILOG = """\
+examples:
+  freeavatar train mae --data puppets avatars frames --out runs/mae --minutes 120
+  freeavatar train expression --data puppets:2 avatars --mae runs/mae --out runs/full --minutes 480
+  freeavatar train expression --data puppets:2 avatars --out runs/full --minutes 480 --resume
+  freeavatar train finder --data composites --out runs/finder --minutes 60
+  freeavatar train export runs/full --out weights
+
+two processes:
+  torchrun --nproc-per-node 2 -m freeavatar.tools train expression …
+
+ablations are the same command with one thing left out:
+  without MAE           no --mae
+  without contrastive   --contrastive none
+  without puppets       --data avatars
+  without avatars       --data puppets
+"""
+
+
+def add_verb(verbs: Any) -> None:
+    """Add ``train`` and its own verbs to the command line."""
+    p = verbs.add_parser(
+        "train",
+        help="train the networks and export them",
+        description="Train the networks on shards that `freeavatar data` made, and export them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inner = p.add_subparsers(title="verbs", metavar="VERB", required=True)
+    mae = _add(inner, "mae", _mae, "pretrain the encoder on pictures alone")
+    expression = _add(inner, "expression", _expression, "train the expression network")
+    for parser in (mae, expression):
+        _add_data(parser)
+        _add_run(parser)
+    expression.add_argument(
+        "--mae", type=Path, metavar="RUN|FILE", help="start from this pretrained encoder"
+    )
+    expression.add_argument(
+        "--contrastive", choices=CONTRASTIVE, default="both", help="default %(default)s"
+    )
+    expression.add_argument(
+        "--second-views",
+        type=float,
+        default=0.25,
+        metavar="PART",
+        help="part of a batch that shows other pictures of it again, jittered otherwise, on which "
+        "the network must agree; default %(default)s",
+    )
+    finder = _add(inner, "finder", _finder, "train the face finder")
+    finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
+    _add_common(finder, batch=32)
+    export = _add(inner, "export", _export, "write a trained expression network as ONNX")
+    export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or FILE")
+    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--name", default="expression", help="of the file; default %(default)s")
+    export.add_argument(
+        "--half", action="store_true", help="store weights in half precision: half the size"
+    )
+    export.add_argument(
+        "--data", nargs="+", default=[], metavar="FOLDER", help="real crops to check the file on"
+    )
+
+
+def _add(
+    inner: Any, verb: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    p: argparse.ArgumentParser = inner.add_parser(
+        verb, help=text, description=text[0].upper() + text[1:] + "."
+    )
+    p.set_defaults(run=_with_torch(run))
+    return p
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        required=True,
+        metavar="FOLDER[:WEIGHT]",
+        help="folders of shards; pictures are drawn in proportion to the weights, default 1",
+    )
+    parser.add_argument("--size", choices=SIZES, default="tiny", help="default %(default)s")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that read pictures; default 0",
+    )
+    parser.add_argument(
+        "--validated",
+        type=int,
+        default=2048,
+        metavar="N",
+        help="validation pictures at most; default %(default)s",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser, batch=128)
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak; default %(default)s")
+    parser.add_argument(
+        "--validate-every", type=int, default=1000, metavar="STEPS", help="default %(default)s"
+    )
+    parser.add_argument(
+        "--full-precision", action="store_true", help="compute in float32 instead of bfloat16"
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser, *, batch: int) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the run")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--samples", type=int, metavar="N", help="stop after so many pictures")
+    parser.add_argument(
+        "--batch", type=int, default=batch, metavar="N", help="per process; default %(default)s"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--device", default="auto", help="cpu, cuda; default: a GPU if there is one"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="cores of each process; default 1"
+    )
+
+
+def _with_torch(
+    run: Callable[[argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    """The verb, refused in one line where what training needs is not installed."""
+
+    def checked(args: argparse.Namespace) -> int:
+        needed = ("torch", "timm", "safetensors", "webdataset", "onnx")
+        if missing := [n for n in needed if importlib.util.find_spec(n) is None]:
+            raise TrainingError(
+                f"training needs {', '.join(missing)}; install with: "
+                "pip install 'freeavatar[train]'"
+            )
+        import torch
+
+        torch.set_num_threads(max(getattr(args, "threads", 1), 1))
+        return run(args)
+
+    return checked
+
+
+def _mae(args: argparse.Namespace) -> int:
+    from freeavatar.foundation.config import SIZES as ENCODERS
+    from freeavatar.foundation.config import MAEConfig
+    from freeavatar.foundation.training.mae_training import train_mae
+
+    with _processes(args) as processes:
+        config = MAEConfig(encoder=ENCODERS[args.size])
+        state = train_mae(_feed(args, processes), config, _run_options(args), processes)
+        return _done(args, processes, state.best)
+
+
+def _expression(args: argparse.Namespace) -> int:
+    from freeavatar.foundation.config import SIZES as ENCODERS
+    from freeavatar.foundation.config import ExpressionConfig
+    from freeavatar.foundation.training.expression_training import (
+        ExpressionOptions,
+        train_expression,
+    )
+
+    with _processes(args) as processes:
+        options = ExpressionOptions(
+            config=ExpressionConfig(encoder=ENCODERS[args.size]),
+            contrastive=args.contrastive,
+            mae=args.mae,
+        )
+        feed = _feed(args, processes, second_views=args.second_views)
+        state = train_expression(feed, options, _run_options(args), processes)
+        return _done(args, processes, state.best)
+
+
+def _finder(args: argparse.Namespace) -> int:
+    from freeavatar.foundation.training import finder_training
+
+    return finder_training.run(args)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from freeavatar.foundation.training.card import write_card
+    from freeavatar.foundation.training.export import export_facts, export_network, load_network
+    from freeavatar.foundation.training.shard_feed import some_crops
+
+    net, state = load_network(args.run_folder)
+    exported = export_network(
+        net,
+        args.out / f"{args.name}.onnx",
+        facts=export_facts(state, version=metadata.version("freeavatar")),
+        crops=some_crops(args.data) if args.data else None,
+        half=args.half,
+    )
+    card = write_card(exported, net, state)
+    print(
+        f"{exported.path}: {exported.bytes / 1e6:.1f} MB, {exported.milliseconds:.2f} ms a crop, "
+        f"differs from torch by {exported.difference:.1e}; {card}"
+    )
+    return 0
+
+
+def _processes(args: argparse.Namespace) -> "AbstractContextManager[Processes]":
+    import torch
+
+    from freeavatar.foundation.training.distributed import joined
+
+    torch.manual_seed(args.seed)
+    return joined(args.device)
+
+
+def _run_options(args: argparse.Namespace) -> "RunOptions":
+    from freeavatar.foundation.training.loop import RunOptions
+    from freeavatar.foundation.training.schedule import Budget, Schedule
+
+    return RunOptions(
+        folder=args.out,
+        budget=Budget(minutes=args.minutes, samples=args.samples),
+        schedule=Schedule(peak=args.rate),
+        resume=args.resume,
+        validate_every=args.validate_every,
+        half=not args.full_precision,
+    )
+
+
+def _feed(
+    args: argparse.Namespace, processes: "Processes", *, second_views: float = 0.0
+) -> "ShardFeed":
+    from freeavatar.foundation.training.shard_feed import FeedOptions, ShardFeed
+
+    return ShardFeed(
+        FeedOptions(
+            folders=args.data,
+            batch=args.batch,
+            second_views=second_views,
+            validated=args.validated,
+            workers=args.workers,
+            seed=args.seed,
+            rank=processes.rank,
+            facts={"command": shlex.join(["freeavatar", *sys.argv[1:]])},
+        )
+    )
+
+
+def _done(args: argparse.Namespace, processes: "Processes", best: float) -> int:
+    if processes.first:
+        print(json.dumps({"run": str(args.out), "best score": round(best, 4)}))
+    return 0
