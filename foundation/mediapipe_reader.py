@@ -81,6 +81,11 @@ class MediaPipeReader:
         self._choice.keep(face.box, frame.time)
         return _expression(face, frame)
 
+    def all_faces(self, picture: NDArray[np.uint8]) -> list[FoundFace]:
+        """Every face of a picture (H, W, 3) RGB on its own, small ones sought in tiles."""
+        self._shape = picture.shape
+        return self._all_faces(Frame(picture=picture, index=0, time=0.0))
+
     def close(self) -> None:
         """Release the models."""
         self._scout.close()

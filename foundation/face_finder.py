@@ -1,0 +1,150 @@
+"""Finds the faces of a whole picture with our own small network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .expression import FloatArray
+from .finder_grid import STRIDES, faces_of_cells, without_overlaps
+from .onnx_session import WEIGHTS, Network, Signature
+
+FINDER = WEIGHTS / "face_finder.onnx"
+INPUT = "pictures"
+OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
+SIGNATURE = Signature(
+    kind="face-finder/1",
+    inputs={INPUT: None},
+    outputs=MappingProxyType(dict.fromkeys(OUTPUTS)),
+)
+AREA = 640 * 360
+"""Pixels of the network's picture: 1280 x 720 is halved. The cost is nearly the same for all."""
+FINE = 4
+"""Times `AREA` at which a larger picture is looked at again when nothing was found."""
+COARSE = 4
+"""Parts of `AREA` at which a picture is looked at again for a face that fills it."""
+LARGEST = 2.0
+"""Most that a small picture is enlarged."""
+LONGEST = 2560
+"""Longest side of the network's picture, pixels."""
+MULTIPLE = 32
+"""Sides of the network's picture are multiples of this."""
+STRETCH = 0.04
+"""Most by which a side is stretched to such a multiple; otherwise grey is added."""
+GREY = 127
+THRESHOLD = 0.5
+"""Lowest score of a face."""
+SURE = 0.65
+"""Lowest score of a face that only a second look at the picture found."""
+MOST_OVERLAP = 0.4
+"""Two boxes of one face overlap by more than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceHit:
+    """A face that was found."""
+
+    box: FloatArray
+    """(4,) left, top, right, bottom of the landmarks (brows to chin), pixels of the picture; it
+    goes beyond the picture where the face does."""
+    score: float
+    """0..1."""
+    points: FloatArray
+    """(3, 2) right eye, left eye (the actor's), middle of the mouth, pixels of the picture."""
+
+
+class FaceFinder:
+    """Finds faces from 24 pixels of a 1280 x 720 picture up to one that fills it, turned up to 45
+    degrees.
+
+    Args:
+        path: the network; the one that ships by default.
+        threads: most cores that one call uses.
+        threshold: lowest score of a face, 0..1.
+        second_look: where nothing was found, look again at half the resolution (for a face that
+            fills the picture) and, if the picture is larger than the network saw it, at twice.
+
+    Raises:
+        ReaderError: the network is missing or damaged, or onnxruntime is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path = FINDER,
+        *,
+        threads: int = 1,
+        threshold: float = THRESHOLD,
+        second_look: bool = True,
+    ) -> None:
+        self._network = Network(path, SIGNATURE, threads=threads)
+        self._threshold = threshold
+        self._second_look = second_look
+
+    def find(self, picture: NDArray[np.uint8]) -> list[FaceHit]:
+        """The faces of a picture, best first.
+
+        Args:
+            picture: (H, W, 3) RGB of any size.
+
+        Raises:
+            ValueError: it is not such a picture.
+        """
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError(
+                f"expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}"
+            )
+        if 0 in picture.shape:
+            return []
+        hits = self._look(picture, AREA, self._threshold)
+        if hits or not self._second_look:
+            return hits
+        sure = max(SURE, self._threshold)
+        hits = self._look(picture, AREA // COARSE, sure)
+        if not hits and picture.shape[0] * picture.shape[1] > AREA:
+            hits = self._look(picture, AREA * FINE, sure)
+        return hits
+
+    def _look(self, picture: NDArray[np.uint8], area: int, threshold: float) -> list[FaceHit]:
+        shown, scale = _fitted(picture, area)
+        cells = self._network.run(**{INPUT: shown[None]})
+        parts = [
+            faces_of_cells(cells[name][0], stride, threshold)
+            for name, stride in zip(OUTPUTS, STRIDES, strict=True)
+        ]
+        scores, boxes, points = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return [
+            FaceHit(
+                box=(boxes[i] * np.tile(scale, 2)).astype(np.float32),
+                score=float(scores[i]),
+                points=(points[i] * scale).astype(np.float32),
+            )
+            for i in without_overlaps(boxes, scores, MOST_OVERLAP)
+        ]
+
+
+def _fitted(picture: NDArray[np.uint8], area: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The picture at about ``area`` pixels with sides that the network takes.
+
+    Returns:
+        Picture (H, W, 3), and (2,) pixels of the original per pixel of it, x and y.
+    """
+    height, width = picture.shape[:2]
+    scale = min((area / (width * height)) ** 0.5, LARGEST, LONGEST / max(width, height))
+    wide, high = _side(width * scale), _side(height * scale)
+    shrink = width / wide >= 2 or height / high >= 2
+    method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    small = cv2.resize(picture, (wide, high), interpolation=method)
+    right, bottom = -wide % MULTIPLE, -high % MULTIPLE
+    if right or bottom:
+        grey = (GREY, GREY, GREY)
+        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=grey)
+    return np.asarray(small, np.uint8), np.array([width / wide, height / high])
+
+
+def _side(length: float) -> int:
+    """The multiple of `MULTIPLE` near by, else the length itself in whole pixels."""
+    near = max(round(length / MULTIPLE), 1) * MULTIPLE
+    return near if abs(near - length) <= STRETCH * length else max(round(length), 1)
