@@ -30,9 +30,7 @@ examples:
   freeavatar eval clips --data ../shared/data --sheets out/sheets
 """
 HEADS = ("ict_face_53.glb", "facecap_generic.glb")
-TURNED = ("valid_black_m_1.glb", "facecap_generic.glb")
-"""Files of DATA/rigs that are further reference heads, and further faces to turn."""
-SHEET_RIGS = ("mannequin", "toon")
+"""Files of DATA/rigs that are further reference heads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +107,9 @@ def add_clip_options(p: argparse.ArgumentParser) -> None:
         help="ARKit head that performs the curves, may be repeated; the first one counts "
         "(default: mannequin, then those of --data)",
     )
+    p.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="of `freeavatar data` (default: the user's)"
+    )
     p.add_argument("--quick", action="store_true", help="no mirrored, still or turning faces")
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
 
@@ -126,8 +127,11 @@ def run(args: argparse.Namespace) -> int:
     report = measure(args, clips, readers)
     print(json.dumps(report.figures(), indent=1) if args.json else "\n".join(report.lines()))
     if args.sheets is not None:
-        for path in write_sheets(clips, report, readers, args.sheets):
-            print(path, file=sys.stderr)
+        from .evaluation.sheets import write_sheets
+
+        shown = [path for path, clip in zip(clips, report.clips, strict=True) if clip.counted]
+        for sheet in write_sheets(shown, readers, args.sheets):
+            print(sheet, file=sys.stderr)
     return 0
 
 
@@ -187,30 +191,16 @@ def measure(
     readers: "Mapping[str, Callable[[], Reader]]",
 ) -> ClipReport:
     """Read all clips and compute every figure."""
-    from .evaluation.clips import clip_figures, read_clip
+    from .evaluation.clips import clip_figures, read_clip, watched
 
     heads = _heads(args)
     figures = []
     for path in clips:
-        frames, bar = _frames(path)
-        with bar:
+        with watched(path) as frames:
             run = read_clip(Path(path).stem, frames, readers, mirror=not args.quick)
         figures.append(clip_figures(run, heads, readers, still=not args.quick))
     turns = {} if args.quick else _turns(args, readers)
     return ClipReport(clips=figures, readers=list(readers), heads=list(heads), turns=turns)
-
-
-def _frames(path: str) -> tuple[Any, Any]:
-    """A source under a progress bar: what to iterate, and the bar to close."""
-    from tqdm import tqdm
-
-    from freeavatar.foundation.sources import open_source
-
-    source = open_source(path, skip_damaged=True)
-    bar = tqdm(
-        source, Path(path).stem[:24], source.count, unit="frame", disable=None, file=sys.stderr
-    )
-    return bar, bar
 
 
 def _heads(args: argparse.Namespace) -> "dict[str, ReferenceHead]":
@@ -225,21 +215,32 @@ def _turns(
     args: argparse.Namespace, readers: "Mapping[str, Callable[[], Reader]]"
 ) -> "dict[str, dict[str, Movement | None]]":
     """Cross-talk of every reader on rendered heads that turn."""
-    from freeavatar.rigs import registry
+    from tqdm import tqdm
 
-    from .evaluation.steadiness import TURN, cross_talk, read_curves, turning
+    from freeavatar.foundation.bundle import find_bundle
+
+    from .evaluation.steadiness import TURN, cross_talk, read_curves
+    from .evaluation.turning_faces import turning_faces
 
     table: dict[str, dict[str, Movement | None]] = {}
-    for name in ["mannequin", *_of_data(args.data, TURNED)]:
-        rig = registry.load(name)
-        frames = list(turning(rig))
-        row = table.setdefault(rig.name, {})
+    faces = turning_faces(args.data, find_bundle(args.mediapipe_bundle), cache_folder(args.cache))
+    for face, frames in tqdm(faces, "turning heads", disable=None, file=sys.stderr):
+        row = table.setdefault(face, {})
         for reader, make in readers.items():
             try:
                 row[reader] = cross_talk(read_curves(iter(frames), make), TURN)
             except ValueError:
                 row[reader] = None
     return table
+
+
+def cache_folder(named: Path | None) -> Path:
+    """Where fitted portraits are kept: shared with ``freeavatar data``."""
+    import platformdirs
+
+    path: Path = named or platformdirs.user_cache_path("freeavatar") / "dataset"
+    path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
 
 
 def _of_data(data: Path | None, names: Sequence[str]) -> list[str]:
@@ -260,31 +261,3 @@ def _with_points(name: str, bundle: Path | None) -> "Rig":
     if rig.mesh is None or rig.anchors is None:
         raise RigError(f"rig {rig.name} has no face that could perform curves: choose another")
     return rig
-
-
-def write_sheets(
-    clips: Sequence[str],
-    report: ClipReport,
-    readers: "Mapping[str, Callable[[], Reader]]",
-    folder: Path,
-) -> list[Path]:
-    """A contact sheet of each clip with a face, for every reader."""
-    from freeavatar.rigs import registry
-
-    from .evaluation.sheets import sheet_of
-
-    rigs = [registry.load(name) for name in SHEET_RIGS]
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for path, clip in zip(clips, report.clips, strict=True):
-        for name in readers if clip.counted else ():
-            frames, bar = _frames(path)
-            reader = readers[name]()
-            try:
-                with bar:
-                    sheet = sheet_of(frames, reader, rigs, title=f"{clip.name}, {name}")
-            finally:
-                reader.close()
-            written.append(folder / f"{clip.name}.{name}.png")
-            sheet.save(written[-1])
-    return written

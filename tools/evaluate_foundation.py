@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import whole_number
-from .evaluate_clips import add_clip_options, clip_paths, measure, named_file, open_readers
+from .evaluate_clips import (
+    add_clip_options,
+    cache_folder,
+    clip_paths,
+    measure,
+    named_file,
+    open_readers,
+)
 
 if TYPE_CHECKING:
     from .evaluate_clips import ClipReport
@@ -80,20 +87,30 @@ def add_foundation(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    from .evaluation.foundation_tables import plain
     from .evaluation.report import write_report
 
     shards, args.data = split_folders(args.data)
     figures = figures_on_shards(args, shards)
     sections = figures.sections()
     sections += _example_section(figures)
-    clips = None
+    summary = figures.summary()
     if args.data is not None:
         clips = measure(args, clip_paths([], args.data), open_readers(args))
         sections += _clip_sections(clips)
+        summary["clips"] = clips.figures()
+    if args.data is not None and not args.quick:
+        from freeavatar.foundation.bundle import find_bundle
+
+        from .evaluation.runtime_sections import runtime_sections
+
+        bundle = find_bundle(args.mediapipe_bundle)
+        more, known = runtime_sections(args.data, bundle, cache_folder(args.cache))
+        sections += more
+        summary |= plain(known)
     write_report(args.html, "Expression foundation model: figures", sections)
     if args.json:
-        both = {**figures.summary(), "clips": clips and clips.figures()}
-        print(json.dumps(both, indent=1))
+        print(json.dumps(summary, indent=1))
     else:
         for section in sections:
             if section.lines:

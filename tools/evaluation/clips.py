@@ -4,8 +4,11 @@ The picture is measured with MediaPipe's landmarks, the practical yardstick: the
 MediaPipe's own blendshapes, which are computed from the same landmarks of the same frame.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,3 +221,22 @@ def _noise(picture: NDArray[np.uint8] | None, make: OpenReader) -> Movement | No
         return None
     curves = read_curves(with_noise(picture), make)[SETTLING:]
     return trembling(curves) if np.isfinite(curves).all(axis=1).any() else None
+
+
+@contextmanager
+def watched(path: str) -> Iterator[Iterable[Frame]]:
+    """A clip's frames under a progress bar.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    from tqdm import tqdm
+
+    from freeavatar.foundation.sources import open_source
+
+    name = Path(path).stem
+    with (
+        open_source(path, skip_damaged=True) as source,
+        tqdm(source, name[:24], source.count, unit="frame", disable=None, file=sys.stderr) as bar,
+    ):
+        yield bar

@@ -1,7 +1,8 @@
 """Contact sheets of clips: the actor beside built-in characters, one moment each second."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,9 +14,12 @@ from freeavatar.animator.performer import Performer, PerformerOptions
 from freeavatar.foundation.crops import Crop
 from freeavatar.foundation.expression import Expression, Frame, Reader
 from freeavatar.foundation.face_boxes import box_size
+from freeavatar.rigs import registry
 from freeavatar.rigs.rendering import Renderer
 from freeavatar.rigs.spec import Rig
 from freeavatar.tools.performance import Timings, read_expressions
+
+from .clips import OpenReader, watched
 
 Picture = NDArray[np.uint8]
 
@@ -26,6 +30,7 @@ AROUND = 1.7
 ACROSS = 4
 """Moments in a row."""
 GAP = 8
+RIGS = ("mannequin", "toon")
 BACKDROP = (24, 25, 28)
 INK = (232, 233, 237)
 
@@ -113,3 +118,28 @@ def arrange(
             sheet.paste(Image.fromarray(cell), (left + k * CELL, top))
         draw.text((left, top + CELL + 10), f"{time:.2f} s", font=font, fill=INK, anchor="lm")
     return sheet
+
+
+def write_sheets(
+    clips: Sequence[str], readers: Mapping[str, OpenReader], folder: Path
+) -> list[Path]:
+    """A contact sheet of each clip for every reader, ``CLIP.READER.png``.
+
+    Raises:
+        SourceError: a clip cannot be read.
+        RenderError: no OpenGL is to be had.
+    """
+    rigs = [registry.load(name) for name in RIGS]
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for path in clips:
+        for name, make in readers.items():
+            reader = make()
+            try:
+                with watched(path) as frames:
+                    sheet = sheet_of(frames, reader, rigs, title=f"{Path(path).stem}, {name}")
+            finally:
+                reader.close()
+            written.append(folder / f"{Path(path).stem}.{name}.png")
+            sheet.save(written[-1])
+    return written
