@@ -46,18 +46,18 @@ class AvatarSource:
         self, synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
     ) -> None:
         self._seed, self._split = seed, split
-        self._people = People(synth, cache, split, _detector(bundle))
-        self._environments = read_environments(synth / "hdri")
+        self.people = People(synth, cache, split, _detector(bundle))
+        self.environments = read_environments(synth / "hdri")
 
     def sample(self, number: int) -> Sample:
         """The sample with a number."""
         crowd = np.random.default_rng([self._seed, 1, number // SAME_PERSON])
         make = np.random.default_rng([self._seed, 2, number])
-        environment = self._environments[make.integers(len(self._environments))]
+        environment = self.environments[make.integers(len(self.environments))]
         if make.random() < NO_FACE:
-            picture = without_face(environment, self._people.textures, STORED_SIZE, make)
+            picture = without_face(environment, self.people.textures, STORED_SIZE, make)
             return Sample(picture=picture, identity="none", domain="none")
-        return self.shown(self._people.choose(crowd), environment, make)
+        return self.shown(self.people.choose(crowd), environment, make)
 
     def shown(self, person: Person, environment: Environment, make: np.random.Generator) -> Sample:
         """A person with a random expression, seen from somewhere in some light."""

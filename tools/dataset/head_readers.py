@@ -13,7 +13,9 @@ from .drawing import vertex_normals as _normals
 from .heads import Head, Motion
 
 ICT_MODES = 40
-TONGUE = np.array([0.0, -0.006, 0.034], np.float32)
+TONGUE_FIRST = 16312
+"""Vertices of the region of gums and tongue from here on are the tongue."""
+TONGUE = np.array([0.0, -0.006, 0.036], np.float32)
 """Metres that the tip of the ICT tongue moves under tongueOut, which that head lacks."""
 RED, ROSE, BONE, SHADE = (
     (0.16, 0.03, 0.03),
@@ -81,7 +83,8 @@ def read_ict(path: Path) -> Shapes:
         for shape in BLENDSHAPES
     ]
     places = neutral[kept].astype(np.float32)
-    tongue = region == "gums_tongue"
+    tongue = np.flatnonzero(kept) >= TONGUE_FIRST
+    tongue &= region == "gums_tongue"
     shaped[BLENDSHAPES.index("tongueOut")] = _tongue_out(places, tongue)
     head = _head(
         "ict", triangles, places, region, eyes,
@@ -149,12 +152,10 @@ def read_makehuman(path: Path) -> Shapes:
     )
 
 
-def _tongue_out(places: FloatArray, among: NDArray[np.bool_]) -> FloatArray:
-    """(V, 3) displacement of the tongue's front, which lies behind the lower teeth."""
-    x, y, z = places.T
-    middle = (np.abs(x) < 0.018) & (y < -0.026) & (y > -0.052)
-    share = np.clip((z - 0.045) / 0.05, 0.0, 1.0) ** 1.5
-    return np.where((among & middle)[:, None], share[:, None] * TONGUE, 0.0).astype(np.float32)
+def _tongue_out(places: FloatArray, tongue: NDArray[np.bool_]) -> FloatArray:
+    """(V, 3) displacement that lengthens the tongue over the lower lip."""
+    share = np.clip((places[:, 2] - 0.045) / 0.052, 0.0, 1.0) ** 1.5
+    return np.where(tongue[:, None], share[:, None] * TONGUE, 0.0).astype(np.float32)
 
 
 def _head(

@@ -30,9 +30,9 @@ NUMBERS = {"ict": 2000, "makehuman": 2000, "mannequin": 200, "toon": 400}
 """How many people of each made-up kind there are."""
 KINDS = {"valid": 0.3, "ict": 0.28, "makehuman": 0.24, "toon": 0.1, "mannequin": 0.08}
 """Shares of the pictures."""
-PITCHES = {"mannequin": -0.09, "toon": -0.045}
-"""Radians by which the built-in rigs must be pitched: what MediaPipe sees of them, less what it
-sees of the ICT face."""
+PITCHES = {"mannequin": -0.12, "toon": -0.09, "valid": -0.1}
+"""Radians by which heads must be pitched: what MediaPipe sees of them, less what it sees of the ICT
+face. For the people of VALID this is averaged with what the shape of each face says."""
 WHOLE = 0
 """Number of somebody in VALID on whom every face point is found."""
 MOUTH_OPEN = 26
@@ -67,10 +67,7 @@ class People:
             "makehuman": pitch_between(
                 places(_anchors(self._makehuman), grown_up(self._makehuman)), self._level
             ),
-            "valid": pitch_between(
-                places(self._anchors_of_valid(WHOLE), self._valid.neutrals.mean(axis=0)),
-                self._level,
-            ),
+            "valid": PITCHES["valid"],
         }
         self._valid_head = self._teeth.head_with(self._valid.head)
         self._ict = self._dressed(self._ict)
@@ -101,14 +98,14 @@ class People:
         """With hair, and with what it takes to hold the head level."""
         person = self._person(name)
         kind = name.partition("/")[0]
-        if kind in PITCHES:
+        if kind in NUMBERS and kind in PITCHES:
             return replace(person, pitch=PITCHES[kind])
         anchors = person.head.anchors
         if anchors is None:
             raise ValueError(f"{name} has no face points")
         own = pitch_between(places(anchors, person.vertices), self._level)
         # A single face's features say as much of their shape as of how they lie.
-        person = replace(person, pitch=0.5 * (own + self._pitches.setdefault(kind, own)))
+        person = replace(person, pitch=0.5 * (own + self._pitches.get(kind, 0.0)))
         return with_hair(person, np.random.default_rng([1, *name.encode()]))
 
     def _everybody(self, kind: str) -> list[str]:
