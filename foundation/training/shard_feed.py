@@ -12,14 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from freeavatar.foundation.crops import NETWORK_SIZE
 from freeavatar.foundation.errors import TrainingError
-from freeavatar.foundation.samples import Sample
 
 from .batch_plan import BatchPlan
 from .feeding import Pictures
-from .losses import Targets
 from .shard_index import ShardIndex, index_shards
+from .views import Viewer, plain_batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +88,8 @@ class ShardFeed:
         count = min(self.options.validated, len(index))
         rows = np.random.default_rng(0).permutation(len(index))[:count]
         return [
-            pictures(
-                [plain_view(index.sample(row)) for row in rows[i : i + 128]],
-                index.people[rows[i : i + 128]],
-            )
-            for i in range(0, count, 128)
+            plain_batch([index.sample(row) for row in part], index.people[part])
+            for part in np.array_split(rows, -(-count // 128))
         ]
 
     def facts(self) -> dict[str, Any]:
@@ -124,14 +119,15 @@ class _Batches(IterableDataset[Pictures]):
         options, reader = self._options, get_worker_info()
         number = reader.id if reader else 0
         make = np.random.default_rng([options.seed, options.rank, number, self._start])
+        viewer = Viewer(options.seed)
         again = round(options.batch * options.second_views)
 
         while True:
             rows = self._plan.draw(options.batch - again, make)
             rows = np.concatenate([rows, rows[:again]])
             samples = [self._index.sample(row) for row in rows]
-            seen = [plain_view(sample) for sample in samples]
-            yield pictures(seen, self._index.people[rows], second_views=again)
+            people = self._index.people[rows]
+            yield viewer.batch(samples, people, make, second_views=again)
 
 
 def parse_folder(text: str) -> tuple[Path, float]:
@@ -154,49 +150,8 @@ def parse_folder(text: str) -> tuple[Path, float]:
     return Path(name), value
 
 
-def plain_view(sample: Sample) -> Sample:
-    """The network's crop out of the middle of a stored one, nothing else changed."""
-    edge = (sample.picture.shape[0] - NETWORK_SIZE) // 2
-    inner = slice(edge, edge + NETWORK_SIZE)
-    metres = sample.place[2] * NETWORK_SIZE / sample.picture.shape[0]
-    return Sample(
-        picture=sample.picture[inner, inner],
-        identity=sample.identity,
-        domain=sample.domain,
-        expression=sample.expression,
-        blendshapes=sample.blendshapes,
-        eyes=sample.eyes,
-        head=sample.head,
-        place=np.array([*(sample.place[:2] - edge), metres], np.float32),
-        landmarks=sample.landmarks - edge,
-    )
-
-
-def pictures(
-    samples: Sequence[Sample], people: NDArray[np.int64], *, second_views: int = 0
-) -> Pictures:
-    """Samples cut to the network's size as a batch; lengths in sides of the crop."""
-    place = np.stack([s.place for s in samples])
-    place[:, :2] /= NETWORK_SIZE
-    numbers = {
-        "blendshapes": np.stack([s.blendshapes for s in samples]),
-        "eyes": np.stack([s.eyes for s in samples]),
-        "head": np.stack([s.head for s in samples]),
-        "place": place,
-        "landmarks": np.stack([s.landmarks for s in samples]) / NETWORK_SIZE,
-        "face": np.array([s.face for s in samples], np.float32),
-        "expressions": np.array([s.expression for s in samples], np.int64),
-    }
-    return Pictures(
-        crops=torch.from_numpy(np.stack([s.picture for s in samples])),
-        targets=Targets(**{k: torch.from_numpy(v) for k, v in numbers.items()}),
-        people=torch.from_numpy(people),
-        second_views=second_views,
-    )
-
-
 def some_crops(folders: Sequence[str], *, count: int = 16) -> NDArray[np.uint8]:
     """Validation crops (N, 128, 128, 3) of folders."""
     index = index_shards([parse_folder(text)[0] for text in folders], "validation")
     rows = np.random.default_rng(0).permutation(len(index))[:count]
-    return np.stack([plain_view(index.sample(row)).picture for row in rows])
+    return plain_batch([index.sample(row) for row in rows], index.people[rows]).crops.numpy()
