@@ -1,6 +1,6 @@
 """Hair, glasses, hands and clothes for the heads that we draw."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from freeavatar.animator.anchor_table import ANCHOR_INDEX
 from freeavatar.foundation.expression import FloatArray
 
-from .drawing import GLOSSY, MATT, SKIN, vertex_normals
+from .drawing import GLOSSY, MATT, SKIN, IntArray, vertex_normals
 from .head_anchors import places
 from .heads import Person
 from .pieces import Piece, Values, capsule, joined, piece, sheet_triangles, tube
+from .skin import FLAT
 from .valid_reader import STRANDS
 
 HAIR = np.array([[.012, .009, .008], [.03, .017, .01], [.075, .04, .02], [.2, .12, .055],
@@ -20,6 +21,8 @@ HAIR = np.array([[.012, .009, .008], [.03, .017, .01], [.075, .04, .02], [.2, .1
 HAIR_SHARES = np.array([0.28, 0.22, 0.18, 0.09, 0.06, 0.05, 0.08, 0.04])
 BALD = 0.72
 """Brightness of a bald scalp, in that of the forehead."""
+DYED, DYE = 0.05, 0.6
+"""Share of people with hair of any other colour, and how far from a natural one it is."""
 USUAL_EYES = 0.062
 """Metres between the eyes of a grown-up, which all sizes here go by."""
 
@@ -72,18 +75,20 @@ def hair(person: Person, make: np.random.Generator) -> list[Piece]:
     """Hair on the scalp: a shell over the skin, and for some a curtain down to the neck."""
     frame = frame_of(person)
     rows, shell = _scalp(person, frame, make)
-    colour = HAIR[make.choice(len(HAIR), p=HAIR_SHARES)] * np.exp(make.normal(0, 0.2, 3))
+    spread = DYE if make.random() < DYED else 0.07
+    colour = HAIR[make.choice(len(HAIR), p=HAIR_SHARES)] * np.exp(make.normal(0, spread, 3))
     at = shell[rows] - frame.eyes
     turn = np.arctan2(at[:, 0], -at[:, 2] - 0.09 * frame.scale)
     uvs = _strands(turn, at[:, 1] / frame.scale)
     number = np.full(len(person.vertices), -1, np.int64)
     number[rows] = np.arange(len(rows))
-    triangles = number[person.head.triangles]
-    triangles = triangles[(triangles >= 0).all(axis=1)]
-    # Across the back the turn jumps: those triangles would run through the whole texture.
-    whole = np.ptp(uvs[triangles][:, :, 0], axis=1) < 0.4
+    over = number[person.head.triangles]
+    triangles: IntArray = over[(over >= 0).all(axis=1)].astype(np.int32)
     kind = MATT if make.random() < 0.5 else GLOSSY
-    pieces = [piece(shell[rows], triangles[whole], kind, colour, uvs)]
+    shell_piece = piece(shell[rows], triangles, kind, colour, uvs)
+    # Above the forehead the turn jumps: those triangles would run through the whole strip.
+    flat = np.where(np.ptp(uvs[triangles][:, :, 0], axis=1) > 0.4, FLAT, 0).astype(np.uint8)
+    pieces = [replace(shell_piece, kinds=shell_piece.kinds | flat)]
     if make.random() < 0.35:
         pieces.append(_curtain(frame, colour, make))
     return pieces

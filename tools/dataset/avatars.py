@@ -16,10 +16,12 @@ from .expressions import expression
 from .heads import Person
 from .lighting import Environment, read_environments
 from .people import People
-from .scenes import FOCAL_LENGTH, photographed, projected, random_view, surface_of
+from .scenes import FOCAL_LENGTH, View, photographed, projected, random_view, surface_of
 
 NO_FACE = 0.03
 """Share of the samples that show none."""
+FROM_BEHIND = 0.3
+"""Share of those that show a head's back."""
 SAME_PERSON = 4
 """Consecutive samples of one person: its shape is made once, and expressions of one face differ."""
 BANK = 40_000
@@ -55,18 +57,31 @@ class AvatarSource:
         make = np.random.default_rng([self._seed, 2, number])
         environment = self.environments[make.integers(len(self.environments))]
         if make.random() < NO_FACE:
-            picture = without_face(environment, self.people.textures, STORED_SIZE, make)
+            if make.random() < FROM_BEHIND:
+                turn = matrix_from_angles(np.array([np.pi + make.normal(0, 0.4), 0.0, 0.0]))
+                view = View(rotation=turn, distance=float(make.uniform(0.6, 2.0)))
+                shown = self.shown(self.people.choose(crowd), environment, make, view)
+                # From behind, the right eye is on the right: the crop has turned it over.
+                picture = np.ascontiguousarray(shown.picture[::-1, ::-1])
+            else:
+                picture = without_face(environment, self.people.textures, STORED_SIZE, make)
             return Sample(picture=picture, identity="none", domain="none")
         return self.shown(self.people.choose(crowd), environment, make)
 
-    def shown(self, person: Person, environment: Environment, make: np.random.Generator) -> Sample:
-        """A person with a random expression, seen from somewhere in some light."""
+    def shown(
+        self,
+        person: Person,
+        environment: Environment,
+        make: np.random.Generator,
+        view: View | None = None,
+    ) -> Sample:
+        """A person with a random expression in some light, seen from somewhere."""
         number = int(make.integers(BANK)) + (0 if self._split == "train" else HELD_OUT)
         blendshapes, eyes = expression(number)
         posed = person.posed(blendshapes, eyes)
         points = person.points(posed, eyes)
         middle = points[list(EYE_CORNERS)].mean(axis=0)
-        view = random_view(make)
+        view = view or random_view(make)
         rotation = view.rotation @ matrix_from_angles(np.array([0.0, person.pitch, 0.0]))
         flat = projected((points - middle) @ rotation.T, view.distance)[0]
         crop = crop_around(flat, size=STORED_SIZE, margin=MARGIN * STORED_SIZE / NETWORK_SIZE)

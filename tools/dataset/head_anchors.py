@@ -1,6 +1,7 @@
 """The face points of the heads we draw, found once for each mesh and kept in a folder."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,10 @@ def anchors_for(
         raise ValueError(f"no face was found on the neutral of {key}")
     found = _with_cheeks(rig, found, landmarks_of, (head_kinds(person) & 15) == SKIN)
     folder.mkdir(parents=True, exist_ok=True)
-    write_anchors(path, found, mesh)
+    # Several processes may look for the same points at once.
+    own = folder / f"{key}.{os.getpid()}.anchors.npz"
+    write_anchors(own, found, mesh)
+    own.replace(path)
     return found
 
 
