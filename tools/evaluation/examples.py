@@ -43,18 +43,18 @@ def example_sheet(truth: Truth, given: Mapping[str, Predictions], rig: Rig) -> I
     """
     pairs = zip(truth.identity, truth.domain, strict=True)
     shown = np.flatnonzero([may_show(str(i), str(d)) for i, d in pairs])
-    shown = shown[np.isfinite(truth.blendshapes[shown]).all(axis=1)]
     if not len(shown):
         return None
     shown = shown[np.linspace(0, len(shown) - 1, min(MOST, len(shown))).astype(int)]
     moments = []
     with Renderer(rig, size=(CELL, CELL)) as renderer:
-        for number, i in enumerate(shown):
+        for i in shown:
             cells = [np.asarray(cv2.resize(truth.pictures[i], (CELL, CELL)), np.uint8)]
-            cells.append(_posed(rig, renderer, truth.blendshapes[i], truth.head[i], truth.eyes[i]))
+            known = np.nan_to_num(truth.blendshapes[i])
+            cells.append(_posed(rig, renderer, known, truth.head[i], truth.eyes[i]))
             for p in given.values():
                 cells.append(_posed(rig, renderer, p.blendshapes[i], p.head[i], p.eyes[i]))
-            moments.append((float(number), cells))
+            moments.append((str(truth.domain[i]), cells))
     return arrange(moments, title="test pictures", labels=["picture", "truth", *given])
 
 

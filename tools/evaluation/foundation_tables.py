@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from freeavatar.foundation.expression import BLENDSHAPES
-from freeavatar.foundation.training.metrics import GROUPS
 
-from .accuracy import Accuracy, Row
+from .accuracy import GROUPS, Accuracy, Row
 from .charts import dots
 from .predictions import Predictions
 from .report import Section

@@ -64,7 +64,7 @@ def sheet_of(
         ValueError: there is no frame.
     """
     performers = [Performer(rig, options) for rig in rigs]
-    moments: list[tuple[float, list[Picture]]] = []
+    moments: list[tuple[str, list[Picture]]] = []
     due = -np.inf
     with ExitStack() as stack:
         draw = [stack.enter_context(Renderer(rig, size=(CELL, CELL))) for rig in rigs]
@@ -74,7 +74,7 @@ def sheet_of(
                 due = (frame.time if np.isinf(due) else due) + every
                 cells = [actor_cell(frame.picture, expression)]
                 cells += [d.picture(p) for d, p in zip(draw, poses, strict=True)]
-                moments.append((frame.time, cells))
+                moments.append((f"{frame.time:.2f} s", cells))
             tick()
     if not moments:
         raise ValueError(f"{title}: no frame to show")
@@ -95,12 +95,12 @@ def actor_cell(picture: Picture, expression: Expression) -> Picture:
 
 
 def arrange(
-    moments: Sequence[tuple[float, Sequence[Picture]]], *, title: str, labels: Sequence[str]
+    moments: Sequence[tuple[str, Sequence[Picture]]], *, title: str, labels: Sequence[str]
 ) -> Image.Image:
     """Lay moments out in rows.
 
     Args:
-        moments: seconds and as many pictures (CELL, CELL, 3) as there are labels.
+        moments: caption and as many pictures (CELL, CELL, 3) as there are labels.
         title: heading.
         labels: what the pictures of a moment show.
     """
@@ -112,11 +112,11 @@ def arrange(
     sheet = Image.new("RGB", (columns * wide + GAP, 34 + rows * high), BACKDROP)
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP, 17), f"{title}:  {'  |  '.join(labels)}", font=heading, fill=INK, anchor="lm")
-    for i, (time, cells) in enumerate(moments):
+    for i, (caption, cells) in enumerate(moments):
         left, top = GAP + i % columns * wide, 34 + i // columns * high
         for k, cell in enumerate(cells):
             sheet.paste(Image.fromarray(cell), (left + k * CELL, top))
-        draw.text((left, top + CELL + 10), f"{time:.2f} s", font=font, fill=INK, anchor="lm")
+        draw.text((left, top + CELL + 10), caption, font=font, fill=INK, anchor="lm")
     return sheet
 
 

@@ -23,9 +23,11 @@ CLEARLY = 1 / 0.6
 those two."""
 OTHER = 0.5
 """Euclidean distance of the 52 curves from which an expression counts as another one."""
+KNOWN = 0.5
+"""Part of the channels that a face must have; some heads lack a tongue, cartoons more."""
 DRAWS = 40000
 MOST_TRIPLETS = 4000
-FEWEST_TRIPLETS = 30
+FEWEST_TRIPLETS = 100
 
 PROBE_PICTURES = 4
 """Pictures of a person that a probe needs: half to learn from, half to be asked about."""
@@ -71,7 +73,10 @@ def triplets(truth: Truth, kind: Kind, first: str, second: str, *, seed: int = 0
         At most `MOST_TRIPLETS`, maybe none.
     """
     make = np.random.default_rng(seed)
-    here, there = np.flatnonzero(truth.domain == first), np.flatnonzero(truth.domain == second)
+    known = np.isfinite(truth.blendshapes).mean(axis=1) > KNOWN
+    here, there = (np.flatnonzero(known & (truth.domain == d)) for d in (first, second))
+    # What a face cannot show is at rest there.
+    curves = np.nan_to_num(truth.blendshapes)
     if not len(here) or not len(there):
         return _chosen(np.zeros((3, 0), np.int64), np.zeros(0, bool))
     a, p = make.choice(here, DRAWS), make.choice(there, DRAWS)
@@ -82,13 +87,12 @@ def triplets(truth: Truth, kind: Kind, first: str, second: str, *, seed: int = 0
         n = _partner(truth.identity, a, here, make)
     if kind == "nearer expression":
         # Of two drawn at random the nearer one is the positive.
-        curves = truth.blendshapes
         swap = np.linalg.norm(curves[a] - curves[p], axis=1) > np.linalg.norm(
             curves[a] - curves[n], axis=1
         )
         p, n = np.where(swap, n, p), np.where(swap, p, n)
     rows = np.stack([a, p, n])
-    near, far = _distances(truth.blendshapes, a, p, n)
+    near, far = _distances(curves, a, p, n)
     who = truth.identity
     valid = (p >= 0) & (n >= 0) & (who[a] != who[p]) & (p != n)
     if kind == "nearer expression":

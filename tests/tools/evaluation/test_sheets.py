@@ -54,7 +54,7 @@ def test_the_actors_face_fills_the_cell() -> None:
 
 def test_moments_fill_rows() -> None:
     cell = np.zeros((CELL, CELL, 3), np.uint8)
-    sheet = arrange([(float(i), [cell]) for i in range(ACROSS + 1)], title="t", labels=["actor"])
+    sheet = arrange([(f"{i} s", [cell]) for i in range(ACROSS + 1)], title="t", labels=["actor"])
     assert sheet.size == (ACROSS * (CELL + 8) + 8, 34 + 2 * (CELL + 20))
 
 
