@@ -235,6 +235,8 @@ def _expression(reading: Reading, frame: Frame) -> Expression:
     output, crop = reading.output, reading.crop
     height, width = frame.picture.shape[:2]
     head = head_in_picture(output.head[0], crop.roll)
+    eyes = np.zeros((2, 3), np.float32)
+    eyes[:, :2] = output.eyes[0]
     return Expression(
         index=frame.index,
         time=frame.time,
@@ -242,7 +244,7 @@ def _expression(reading: Reading, frame: Frame) -> Expression:
         blendshapes=np.clip(output.blendshapes[0], 0.0, 1.0),
         head=head,
         translation=translation(output.place[0], crop, head, (width, height)),
-        eyes=np.pad(output.eyes[0], ((0, 0), (0, 1))),
+        eyes=eyes,
         landmarks=reading.landmarks,
         box=reading.box,
         confidence=min(reading.confidence, 1.0),

@@ -52,6 +52,8 @@ class ModelOutput:
 
     def row(self, index: int) -> "ModelOutput":
         """One crop's part, still with an axis of length 1 in front."""
+        if len(self.confidence) == 1:
+            return self
         part = slice(index, index + 1)
         return ModelOutput(**{f.name: getattr(self, f.name)[part] for f in fields(self)})
 

@@ -18,7 +18,7 @@ from freeavatar.foundation.expression_model import ExpressionModel
 from freeavatar.foundation.landmarks import EYE_CORNERS
 from freeavatar.foundation.readers import open_reader
 
-from .stand_in import METRES, BlobFinder, blank, draw, write_network
+from .stand_in import METRES, BlobFinder, blank, draw, room, write_network
 
 Picture = NDArray[np.uint8]
 
@@ -141,7 +141,7 @@ def test_a_face_that_leaves_is_not_sought_in_every_frame(watched: Callable[..., 
 def test_a_hand_that_passes(watched: Callable[..., Watched]) -> None:
     """The face comes back in its place in the first frame that shows it."""
     run = watched()
-    shown, hidden = draw(blank(), (200, 150)), draw(blank(), (200, 150))
+    shown, hidden = draw(room(), (200, 150)), draw(room(), (200, 150))
     hidden[60:260, 100:300] = 90
     found = [run.see(p).found for p in [shown] * 3 + [hidden] * 12 + [shown] * 3]
     assert found == [True] * 3 + [False] * 12 + [True] * 3
@@ -153,7 +153,7 @@ def test_the_same_person_is_kept_and_another_taken_after_a_second(
     run = watched()
 
     def scene(big: bool) -> Picture:
-        picture = draw(blank(), (520, 380), eyes=24)
+        picture = draw(room(), (520, 380), eyes=24)
         return draw(picture, (150, 150), eyes=50) if big else picture
 
     assert eyes_of(run.see(scene(True)))[0] < 200
