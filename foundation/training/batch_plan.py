@@ -1,8 +1,8 @@
 """Which samples come into a batch together.
 
-Most are drawn at random. Some bring a partner: another picture of the same expression, or another
-expression of the same person, so that the contrastive losses find within each batch what they have
-to bring together and what they must tell apart in spite of its likeness.
+Most come in shuffled passes through their folder. Some bring a partner: another picture of the same
+expression, or another expression of the same person, so that the contrastive losses find within
+each batch what they have to bring together and what they must tell apart in spite of its likeness.
 """
 
 from collections.abc import Sequence
@@ -21,35 +21,57 @@ class BatchPlan:
     Args:
         index: the samples.
         weights: how often each folder is drawn from, relative to the others.
+        make: decides.
         partners: part of a batch that is drawn to fit to another part.
     """
 
     def __init__(
-        self, index: ShardIndex, weights: Sequence[float], *, partners: float = 0.25
+        self,
+        index: ShardIndex,
+        weights: Sequence[float],
+        make: np.random.Generator,
+        *,
+        partners: float = 0.25,
     ) -> None:
-        self._index = index
-        self._rows = [np.flatnonzero(index.folders == i) for i in range(len(weights))]
+        self._index, self._make, self._partners = index, make, partners
         self._chances = np.array(weights) / np.sum(weights)
-        self._partners = partners
-        self._expressions = _Groups(index.expressions)
-        self._people = _Groups(index.people)
+        self._waiting = [np.zeros(0, np.int64) for _ in weights]
+        self.refresh()
 
-    def draw(self, count: int, make: np.random.Generator) -> Rows:
+    def refresh(self) -> None:
+        """Take up what the index has got meanwhile."""
+        self._expressions = _Groups(self._index.expressions)
+        self._people = _Groups(self._index.people)
+
+    def draw(self, count: int) -> Rows:
         """Rows of a batch of ``count``."""
-        folders = make.choice(len(self._rows), count, p=self._chances)
-        rows = np.array([make.choice(self._rows[f]) for f in folders], np.int64)
+        folders = self._make.choice(len(self._chances), count, p=self._chances)
         wanted = min(round(count * self._partners), count // 2)
+        rows = [self._next(int(folder)) for folder in folders[: count - wanted]]
         for i in range(wanted):
-            groups, numbers = (
-                (self._expressions, self._index.expressions)
-                if i % 2
-                else (self._people, self._index.people)
-            )
-            others = groups.of(numbers[rows[i]]) if numbers[rows[i]] >= 0 else rows[:0]
-            others = others[others != rows[i]]
-            if len(others):
-                rows[count - 1 - i] = make.choice(others)
-        return rows
+            partner = self._partner(rows[i], same_expression=i % 2 == 0)
+            rows.append(self._next(int(folders[-1 - i])) if partner is None else partner)
+        return np.array(rows, np.int64)
+
+    def _next(self, folder: int) -> int:
+        """The next sample of a folder; after the last a new pass begins, shuffled anew."""
+        if not len(self._waiting[folder]):
+            rows = np.flatnonzero(self._index.folders == folder)
+            self._waiting[folder] = self._make.permutation(rows)
+        row, self._waiting[folder] = int(self._waiting[folder][0]), self._waiting[folder][1:]
+        return row
+
+    def _partner(self, row: int, *, same_expression: bool) -> int | None:
+        """Another sample with this one's expression or person; None where there is none."""
+        number = int(self._index.expressions[row])
+        if number < 0:
+            return None
+        if same_expression:
+            others = self._expressions.of(number)
+        else:
+            others = self._people.of(int(self._index.people[row]))
+        others = others[others != row]
+        return int(self._make.choice(others)) if len(others) else None
 
 
 class _Groups:

@@ -7,6 +7,7 @@ that the proof covers it.
 import copy
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,16 +91,19 @@ def export_network(
     names = list(ExpressionOutput._fields)
     folded = _Tuple(folded_network(net))
     part = path.with_name(path.name + ".part")
-    torch.onnx.export(
-        folded,
-        (example,),
-        part,
-        input_names=["crop"],
-        output_names=names,
-        dynamic_axes={name: {0: "n"} for name in ("crop", *names)},
-        opset_version=OPSET,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter says at each call that a newer one exists; this one keeps the graph plain.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            folded,
+            (example,),
+            part,
+            input_names=["crop"],
+            output_names=names,
+            dynamic_axes={name: {0: "n"} for name in ("crop", *names)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
     model = onnx.load(part)
     if half:
         _halve(model)

@@ -1,5 +1,6 @@
 """Feeds a training from folders of shards."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from freeavatar.foundation.errors import TrainingError
 
 from .batch_plan import BatchPlan
 from .feeding import Pictures
-from .shard_index import ShardIndex, index_shards
+from .shard_index import ShardIndex
 from .views import Viewer, plain_batch
+
+REFRESH_EVERY = 500
+"""Batches after which shards are looked for that have appeared while training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ class ShardFeed:
         parsed = [parse_folder(text) for text in options.folders]
         self._folders = [folder for folder, _ in parsed]
         self._weights = [weight for _, weight in parsed]
-        self._index = index_shards(self._folders, "train")
+        self._index = ShardIndex(self._folders, "train")
 
     def training(self, start: int) -> Iterator[Pictures]:
         """Batches without end; ``start`` says how many were taken before, so that none comes
@@ -78,13 +82,17 @@ class ShardFeed:
     def blendshapes(self, count: int) -> torch.Tensor:
         """(M, 52) of at most ``count`` training samples, the same ones in every process."""
         make = np.random.default_rng(self.options.seed)
-        plan = BatchPlan(self._index, self._weights, partners=0.0)
-        rows = plan.draw(min(count, len(self._index)), make)
+        plan = BatchPlan(self._index, self._weights, make, partners=0.0)
+        rows = plan.draw(min(count, len(self._index)))
         return torch.from_numpy(np.stack([self._index.blendshapes(row) for row in rows]))
 
     def validation(self) -> Sequence[Pictures]:
-        """The same pictures each time, cut from the middle, spread over all folders."""
-        index = index_shards(self._folders, "validation")
+        """The same pictures each time, cut from the middle, drawn from all folders that have some.
+
+        Raises:
+            TrainingError: none has.
+        """
+        index = ShardIndex(_with_validation(self._folders), "validation")
         count = min(self.options.validated, len(index))
         rows = np.random.default_rng(0).permutation(len(index))[:count]
         return [
@@ -111,8 +119,7 @@ class _Batches(IterableDataset[Pictures]):
     def __init__(
         self, index: ShardIndex, weights: Sequence[float], options: FeedOptions, start: int
     ) -> None:
-        self._index, self._options, self._start = index, options, start
-        self._plan = BatchPlan(index, weights, partners=options.partners)
+        self._index, self._weights, self._options, self._start = index, weights, options, start
 
     def __iter__(self) -> Iterator[Pictures]:
         cv2.setNumThreads(1)
@@ -120,10 +127,13 @@ class _Batches(IterableDataset[Pictures]):
         number = reader.id if reader else 0
         make = np.random.default_rng([options.seed, options.rank, number, self._start])
         viewer = Viewer(options.seed)
+        plan = BatchPlan(self._index, self._weights, make, partners=options.partners)
         again = round(options.batch * options.second_views)
 
-        while True:
-            rows = self._plan.draw(options.batch - again, make)
+        for count in itertools.count(1):
+            if count % REFRESH_EVERY == 0 and self._index.refresh():
+                plan.refresh()
+            rows = plan.draw(options.batch - again)
             rows = np.concatenate([rows, rows[:again]])
             samples = [self._index.sample(row) for row in rows]
             people = self._index.people[rows]
@@ -150,8 +160,16 @@ def parse_folder(text: str) -> tuple[Path, float]:
     return Path(name), value
 
 
+def _with_validation(folders: Sequence[Path]) -> list[Path]:
+    """Folders of unlabelled frames may well have none."""
+    chosen = [folder for folder in folders if any(folder.glob("validation-*.tar"))]
+    if not chosen:
+        raise TrainingError("no folder holds validation-*.tar; make some with: data")
+    return chosen
+
+
 def some_crops(folders: Sequence[str], *, count: int = 16) -> NDArray[np.uint8]:
     """Validation crops (N, 128, 128, 3) of folders."""
-    index = index_shards([parse_folder(text)[0] for text in folders], "validation")
+    index = ShardIndex(_with_validation([parse_folder(text)[0] for text in folders]), "validation")
     rows = np.random.default_rng(0).permutation(len(index))[:count]
     return plain_batch([index.sample(row) for row in rows], index.people[rows]).crops.numpy()

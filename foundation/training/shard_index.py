@@ -1,13 +1,13 @@
 """Random access to shards: where each sample lies, who and what it shows.
 
-A tar stores files whole, so its table of contents is enough to read any sample at any time; that
-lets batches be put together by expression and by person, and costs no memory but the index.
+A tar stores files whole, so its headers are enough to read any sample at any time; that lets
+batches be put together by expression and by person, and costs no memory but the index. Files are
+mapped, so processes on one machine share what one of them has read.
 """
 
 import json
-import tarfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+import mmap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +18,69 @@ from freeavatar.foundation.expression import FloatArray
 from freeavatar.foundation.samples import Sample, unpack, unpack_numbers
 
 SUFFIXES = ("jpg", "npy", "json")
+_BLOCK = 512
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShardIndex:
-    """All samples of one split of some folders."""
+    """All samples of one split of some folders.
 
-    shards: tuple[NDArray[np.uint8], ...]
-    """Bytes of each tar, mapped from disk."""
-    where: NDArray[np.int64]
-    """(M, 7) shard, then offset and length of picture, numbers and facts."""
-    expressions: NDArray[np.int64]
-    """(M,) number of the expression, -1 unknown."""
-    people: NDArray[np.int64]
-    """(M,) equal for one identity."""
-    folders: NDArray[np.int64]
-    """(M,) number of the folder it comes from."""
+    Args:
+        folders: each holds ``{split}-*.tar``.
+        split: train, validation or test.
+
+    Raises:
+        TrainingError: a folder has no such shard, or one is damaged.
+    """
+
+    def __init__(self, folders: Sequence[Path], split: str) -> None:
+        self._folders, self._split = folders, split
+        self._shards: list[mmap.mmap] = []
+        self._seen: set[Path] = set()
+        self._people: dict[str, int] = {}
+        self._table = np.zeros((0, 10), np.int64)
+        self.refresh()
+        for number, folder in enumerate(folders):
+            if not (self.folders == number).any():
+                raise TrainingError(f"{folder} holds no shards {split}-*.tar; make them with: data")
+
+    def refresh(self) -> int:
+        """Take up shards that have appeared; the rows of the others stay as they are.
+
+        Returns:
+            How many samples are new.
+        """
+        rows: list[tuple[int, ...]] = []
+        for number, folder in enumerate(self._folders):
+            for path in sorted(set(folder.glob(f"{self._split}-*.tar")) - self._seen):
+                rows += self._rows(path, number)
+                self._seen.add(path)
+        if rows:
+            self._table = np.concatenate([self._table, np.array(rows, np.int64)])
+        return len(rows)
 
     def __len__(self) -> int:
         """Samples."""
-        return len(self.where)
+        return len(self._table)
+
+    @property
+    def expressions(self) -> NDArray[np.int64]:
+        """(M,) number of the expression, -1 unknown."""
+        return self._table[:, 7]
+
+    @property
+    def people(self) -> NDArray[np.int64]:
+        """(M,) equal for one identity."""
+        return self._table[:, 8]
+
+    @property
+    def folders(self) -> NDArray[np.int64]:
+        """(M,) number of the folder it comes from."""
+        return self._table[:, 9]
 
     def blendshapes(self, row: int) -> FloatArray:
         """(52,) of one sample, without decoding its picture."""
-        shard, _, _, start, length, *_ = self.where[row]
-        return unpack_numbers(self.shards[shard][start : start + length].tobytes())["blendshapes"]
+        shard, _, _, start, length = self._table[row, :5]
+        return unpack_numbers(self._shards[shard][start : start + length])["blendshapes"]
 
     def sample(self, row: int) -> Sample:
         """Read one sample.
@@ -50,57 +88,51 @@ class ShardIndex:
         Raises:
             TrainingError: it is damaged.
         """
-        shard, *places = self.where[row]
-        data = self.shards[shard]
+        shard, *places = (int(n) for n in self._table[row, :7])
+        data = self._shards[shard]
         parts = zip(SUFFIXES, places[::2], places[1::2], strict=True)
-        record = {suffix: data[start : start + length].tobytes() for suffix, start, length in parts}
         try:
-            return unpack(record)
+            return unpack({name: data[start : start + length] for name, start, length in parts})
         except ValueError as error:
             raise TrainingError(f"a sample of the shards is damaged: {error}") from error
 
-
-def index_shards(folders: Sequence[Path], split: str) -> ShardIndex:
-    """Read the tables of contents of ``FOLDER/{split}-*.tar``.
-
-    Raises:
-        TrainingError: a folder has no such shard, or one is damaged.
-    """
-    shards: list[NDArray[np.uint8]] = []
-    rows: list[tuple[int, ...]] = []
-    numbers: dict[str, int] = {}
-    for folder_number, folder in enumerate(folders):
-        paths = sorted(folder.glob(f"{split}-*.tar"))
-        if not paths:
-            raise TrainingError(f"{folder} holds no shards {split}-*.tar; make them with data")
-        for path in paths:
-            rows += _rows(path, len(shards), folder_number, numbers)
-            shards.append(np.memmap(path, mode="r"))
-    table = np.array(rows, np.int64)
-    return ShardIndex(
-        shards=tuple(shards),
-        where=table[:, :7],
-        expressions=table[:, 7],
-        people=table[:, 8],
-        folders=table[:, 9],
-    )
-
-
-def _rows(path: Path, shard: int, folder: int, people: dict[str, int]) -> list[tuple[int, ...]]:
-    """One row for each sample of a shard; ``people`` gets who was new."""
-    out = []
-    try:
-        with tarfile.open(path) as tar:
-            samples: dict[str, dict[str, tarfile.TarInfo]] = {}
-            for member in tar.getmembers():
-                key, _, suffix = member.name.rpartition(".")
-                samples.setdefault(key, {})[suffix] = member
+    def _rows(self, path: Path, folder: int) -> list[tuple[int, ...]]:
+        """One row for each sample of a shard: shard, where its files lie, facts."""
+        out = []
+        try:
+            with path.open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            samples: dict[str, dict[str, tuple[int, int]]] = {}
+            for name, start, length in _files(data):
+                key, _, suffix = name.rpartition(".")
+                samples.setdefault(key, {})[suffix] = (start, length)
             for parts in samples.values():
-                file = tar.extractfile(parts["json"])
-                facts = json.loads(file.read() if file is not None else b"")
-                places = [n for s in SUFFIXES for n in (parts[s].offset_data, parts[s].size)]
-                person = people.setdefault(facts["identity"], len(people))
-                out.append((shard, *places, int(facts["expression"]), person, folder))
-    except (tarfile.TarError, KeyError, ValueError) as error:
-        raise TrainingError(f"{path} is no shard of samples: {error}") from error
-    return out
+                start, length = parts["json"]
+                facts = json.loads(data[start : start + length])
+                places = [n for suffix in SUFFIXES for n in parts[suffix]]
+                person = self._people.setdefault(str(facts["identity"]), len(self._people))
+                number = int(facts["expression"])
+                out.append((len(self._shards), *places, number, person, folder))
+        except (KeyError, ValueError) as error:
+            raise TrainingError(
+                f"{path} is no shard of samples ({error}); delete it and make it again"
+            ) from error
+        self._shards.append(data)
+        return out
+
+
+def _files(data: mmap.mmap) -> Iterator[tuple[str, int, int]]:
+    """Name, start and length of each file in a tar.
+
+    Headers and contents fill whole blocks of 512 bytes; reading only what is needed of them is
+    several times faster than the standard library, which counts with hundreds of shards.
+    """
+    place = 0
+    while place + _BLOCK <= len(data) and data[place]:
+        name = data[place : place + 100].split(b"\0", 1)[0].decode()
+        length = int(data[place + 124 : place + 136].split(b"\0", 1)[0], 8)
+        place += _BLOCK
+        if place + length > len(data):
+            raise ValueError("it ends early")
+        yield name, place, length
+        place += -(-length // _BLOCK) * _BLOCK

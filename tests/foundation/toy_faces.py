@@ -64,4 +64,4 @@ class ToyFeed:
 
     def facts(self) -> dict[str, Any]:
         """No real data."""
-        return {"data": "toy"}
+        return {"data": {"toy": {"samples": 32, "weight": 1.0, "manifest": None}}}
