@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import build_composites
 from .arguments import whole_number
+from .build_actor import add_actor
 from .dataset.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ examples:
   freeavatar data puppets --faces faces/webmorph faces/legislators --synth synth --out data/puppets
   freeavatar data avatars --synth synth --out data/avatars --count 100000 --workers 8
   freeavatar data avatars --synth synth --out data/avatars --count 4000 --split validation
+  freeavatar data frames takes/*.mov --out data/frames
+  freeavatar data fec faceexp-comparison-data-train-public.csv --pictures photos --out data/fec
 """
 
 
@@ -61,6 +65,33 @@ def add_verb(verbs: Any) -> None:
         )
         _numbered(kind)
         kind.set_defaults(run=run)
+    words = "pictures with faces anywhere, for the face finder"
+    build_composites.add_arguments(_kind(kinds, "composites", words))
+    frames = _kind(kinds, "frames", "faces cut from your own videos and pictures, without labels")
+    frames.add_argument("video", nargs="+", metavar="VIDEO", help="video, picture or folder")
+    frames.add_argument(
+        "--every",
+        type=whole_number(1, math.inf),
+        default=5,
+        metavar="N",
+        help="take each N-th frame (default: 5)",
+    )
+    frames.add_argument(
+        "--split",
+        choices=("auto", "train", "validation", "test"),
+        default="auto",
+        help="of all files (default: auto, by each file's name)",
+    )
+    frames.set_defaults(run=run_frames)
+    fec = _kind(kinds, "fec", "triplets of Google's facial expression comparison data")
+    fec.add_argument("csv", type=Path, metavar="CSV", help="the file as Google publishes it")
+    fec.add_argument("--pictures", type=Path, metavar="DIR", help="pictures you have, by name")
+    fec.add_argument("--fetch", action="store_true", help="download the pictures that are missing")
+    fec.add_argument(
+        "--count", type=whole_number(1, math.inf), metavar="N", help="first N triplets only"
+    )
+    fec.set_defaults(run=run_fec)
+    add_actor(kinds)
 
 
 def _kind(kinds: Any, name: str, words: str) -> argparse.ArgumentParser:
@@ -138,6 +169,34 @@ def run_avatars(args: argparse.Namespace) -> int:
         ),
         [*AVATARS, *EXPRESSIONS],
     )
+
+
+def run_frames(args: argparse.Namespace) -> int:
+    """Run ``data frames``."""
+    from .dataset.frames import write_frames
+
+    balance = write_frames(
+        args.video, args.out, bundle=_bundle(args), every=args.every, split=args.split
+    )
+    licence = ["your own pictures: their rights are yours to keep"]
+    _finish(args.out, {"kind": "frames", "every": args.every}, licence, balance)
+    return 0
+
+
+def run_fec(args: argparse.Namespace) -> int:
+    """Run ``data fec``."""
+    from .dataset.fec_pictures import build_fec
+
+    report = build_fec(
+        args.csv,
+        args.out,
+        pictures=args.pictures,
+        fetch=args.fetch,
+        bundle=_bundle(args),
+        count=args.count,
+    )
+    print("\n".join(report.lines()))
+    return 0
 
 
 def open_puppets(

@@ -143,7 +143,7 @@ def _toned(picture: Picture, rng: Generator) -> Picture:
     if rng.random() < DARK:
         dim = rng.uniform(0.25, 0.6)
         contrast *= dim
-        bright -= 0.5 * (1 - dim) * rng.uniform(0.6, 0.9)
+        bright = dim * bright - 0.5 * (1 - dim) * rng.uniform(0.6, 0.85)
     curve = (_LEVELS**gamma - 0.5) * contrast + 0.5 + bright
     table = np.clip(curve * cast * 255, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(picture, table[None]))

@@ -97,9 +97,10 @@ def writing(folder: Path, split: str) -> Iterator[None]:
 
 
 def shard_facts(folder: Path, split: str) -> list[dict[str, Any]]:
-    """What the complete shards of a split hold, in order: `Balance.as_json` and ``what``."""
-    found = (_read_json(path) for path in sorted((folder / "facts").glob(f"{split}-*.json")))
-    return [facts for facts in found if facts is not None]
+    """What the complete shards of a split hold, in order: ``name``, ``what``, `Balance.as_json`."""
+    paths = sorted((folder / "facts").glob(f"{split}-*.json"))
+    found = ((path.stem, _read_json(path)) for path in paths)
+    return [{"name": name, **facts} for name, facts in found if facts is not None]
 
 
 def check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
