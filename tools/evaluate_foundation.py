@@ -88,7 +88,8 @@ def add_foundation(kinds: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     from .evaluation.foundation_tables import plain
-    from .evaluation.report import write_report
+    from .evaluation.report import Section, write_report
+    from .evaluation.verdict import verdicts
 
     shards, args.data = split_folders(args.data)
     figures = figures_on_shards(args, shards)
@@ -108,6 +109,9 @@ def run(args: argparse.Namespace) -> int:
         more, known = runtime_sections(args.data, bundle, cache_folder(args.cache))
         sections += more
         summary |= plain(known)
+    judged = [v.line for v in verdicts(summary)]
+    if judged:
+        sections.insert(0, Section(title="What must hold", lines=judged))
     write_report(args.html, "Expression foundation model: figures", sections)
     if args.json:
         print(json.dumps(summary, indent=1))
