@@ -58,6 +58,8 @@ def test_capturing_and_streaming_import_no_heavy_library() -> None:
     modules = (
         "freeavatar.tools.cli",
         "freeavatar.foundation.sources",
+        "freeavatar.foundation.embedded_reader",
+        "freeavatar.foundation.face_finder",
         "freeavatar.foundation.mediapipe_reader",
         "freeavatar.animator.performer",
         "freeavatar.bridge.targets",
