@@ -11,8 +11,8 @@ from .crop_motion import apart, drawn_along
 from .crops import MARGIN, Crop, crop_around
 from .expression import Expression, FloatArray, Frame
 from .expression_model import ExpressionModel, ModelOutput
-from .face_boxes import Boxed, box_size, without_repeats
-from .face_choice import FaceChoice
+from .face_boxes import SAME_FACE, Boxed, box_size, overlap, without_repeats
+from .face_choice import FORGET, FaceChoice
 from .place_in_picture import head_in_picture, translation
 from .scene_change import SceneChange
 
@@ -82,7 +82,8 @@ class EmbeddedReader:
 
     The detector looks for faces at the start and whenever the followed one is lost; `FaceChoice`
     says which is taken. From then on the network follows by itself: where it sees the face's points
-    in one frame, it looks in the next, and its confidence says whether there is a face.
+    in one frame, it looks in the next, and its confidence says whether there is a face. Where that
+    stays low, the detector has to agree, or the face counts as lost.
 
     Args:
         face: counts from 1 at the left; None for the largest.
@@ -114,7 +115,7 @@ class EmbeddedReader:
         self._scenes = SceneChange()
         self._crop: Crop | None = None
         self._lost = 0
-        self._searched = -np.inf
+        self._searched = self._sure = -np.inf
 
     def read(self, frame: Frame) -> Expression:
         """The chosen face of this frame, or an Expression with ``found=False``."""
@@ -125,12 +126,17 @@ class EmbeddedReader:
         cut = self._scenes.cut(picture)
         reading = self._search(picture, frame.time, anew=True) if cut else None
         reading = reading or self._follow(picture)
+        if reading is not None and self._doubted(reading, frame):
+            reading = self._crop = None
+            self._choice.forget()
         if reading is None and not cut:
             reading = self._search(picture, frame.time)
         if reading is None:
             self._lost += 1
             return Expression(index=frame.index, time=frame.time, found=False)
         self._lost = 0
+        if reading.confidence >= ACCEPT:
+            self._sure = frame.time
         self._crop = drawn_along(reading.crop, reading.own, SLACK)
         self._choice.keep(reading.box, frame.time)
         return _expression(reading, frame)
@@ -143,7 +149,7 @@ class EmbeddedReader:
         self._scenes = SceneChange()
         self._crop = None
         self._lost = 0
-        self._searched = -np.inf
+        self._searched = self._sure = -np.inf
 
     def _follow(self, picture: NDArray[np.uint8]) -> Reading | None:
         """The face where it was in the last frame; also when it comes back there."""
@@ -157,6 +163,20 @@ class EmbeddedReader:
             reading = self._look(picture, [reading.own])[0]
             far = apart(reading.crop, reading.own)
         return reading if far < LOST and self._holds(reading, KEEP) else None
+
+    def _doubted(self, reading: Reading, frame: Frame) -> bool:
+        """Whether a face of low confidence has gone without the detector's word for too long.
+
+        So a lamp that the crop has slid onto is not followed for ever.
+        """
+        if reading.confidence >= ACCEPT:
+            return False
+        if not 0 <= frame.time - self._searched < SEARCH_EVERY:
+            self._searched = frame.time
+            hits = self._finder.find(frame.picture)
+            if any(overlap(hit.box, reading.box) >= SAME_FACE for hit in hits):
+                self._sure = frame.time
+        return frame.time - self._sure > FORGET
 
     def _search(
         self, picture: NDArray[np.uint8], time: float, *, anew: bool = False

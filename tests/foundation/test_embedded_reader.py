@@ -147,6 +147,22 @@ def test_a_hand_that_passes(watched: Callable[..., Watched]) -> None:
     assert found == [True] * 3 + [False] * 12 + [True] * 3
 
 
+def test_what_the_detector_never_confirms_is_given_up(watched: Callable[..., Watched]) -> None:
+    dim, clear = (draw(room(), (200, 150), eyes=50, bright=level) for level in (86, 140))
+    run = watched()
+    run.see(clear)
+    got = [run.see(dim) for _ in range(45)]
+    assert 0.35 < got[0].confidence < 0.6, "the test's own premise"
+    assert 29 <= [e.found for e in got].index(False) <= 34
+    assert not any(e.found for e in got[34:])
+
+    run = watched()
+    run.see(clear)
+    sees = run.finder.find(clear)
+    run.finder.find = lambda picture: sees  # type: ignore[method-assign]
+    assert all(run.see(dim).found for _ in range(45))
+
+
 def test_the_same_person_is_kept_and_another_taken_after_a_second(
     watched: Callable[..., Watched],
 ) -> None:
