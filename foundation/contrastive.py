@@ -107,7 +107,7 @@ def ranking_loss(embeddings: Tensor, numbers: Tensor, blendshapes: Tensor) -> Te
     target = (-distances).masked_fill(itself, -torch.inf).softmax(dim=1)
     logits = (embeddings @ embeddings.T / RANKING_TEMPERATURE).masked_fill(itself, -torch.inf)
     chances = logits.log_softmax(dim=1).masked_fill(itself, 0.0)
-    entropy = torch.special.entr(target).sum(dim=1)
+    entropy: Tensor = torch.special.entr(target).sum(dim=1)
     return (-(target * chances).sum(dim=1) - entropy).mean()
 
 

@@ -85,9 +85,9 @@ class Heads(nn.Module):
             if name != "embedding":
                 nn.init.trunc_normal_(linear.weight, std=0.01)
             nn.init.constant_(linear.bias, _START.get(name, 0.0))
-        with torch.no_grad():
-            # A face that looks into the camera.
-            self.out["head"].bias.copy_(torch.tensor([1.0, 0, 0, 0, 1.0, 0]))
+            if name == "head":
+                # A face that looks into the camera.
+                linear.bias.data[[0, 4]] = 1.0
 
     def forward(self, tokens: Tensor) -> ExpressionOutput:
         """Read tokens (N, T, dim)."""

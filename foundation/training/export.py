@@ -134,7 +134,9 @@ def folded_network(net: ExpressionNet) -> ExpressionNet:
     for module in net.modules():
         name = {ConvolutionBlock: "convolution", ResidualBlock: "second"}.get(type(module))
         if name is not None:
-            setattr(module, name, fuse_conv_bn_eval(getattr(module, name), module.norm))
+            norm = module.norm
+            assert isinstance(norm, nn.BatchNorm2d)
+            setattr(module, name, fuse_conv_bn_eval(getattr(module, name), norm))
             module.norm = nn.Identity()
     return net
 

@@ -72,7 +72,7 @@ class Run(Generic[Batch]):
 
     def __init__(self, job: Job[Batch], options: RunOptions, processes: Processes) -> None:
         self.job, self.options, self.processes = job, options, processes
-        self.bare_model = job.model.to(processes.device, memory_format=torch.channels_last)
+        self.bare_model = job.model.to(processes.device).to(memory_format=torch.channels_last)
         self.average = checkpoints.Average(self.bare_model, decay=options.average_decay)
         self.optimiser = _optimiser(self.bare_model, options)
         self.state = checkpoints.State(config=job.config, facts=job.facts)

@@ -132,7 +132,7 @@ def _apart(a: Array, b: Array) -> Array:
 
 def _angles(found: Array, wanted: Array) -> NDArray[np.float64]:
     trace = (found.astype(np.float64) * wanted).sum(axis=(1, 2))
-    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+    return np.asarray(np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1))), np.float64)
 
 
 def _amplitude(found: Array, wanted: Array) -> float:

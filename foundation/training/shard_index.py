@@ -131,8 +131,11 @@ def _files(data: mmap.mmap) -> Iterator[tuple[str, int, int]]:
     while place + _BLOCK <= len(data) and data[place]:
         name = data[place : place + 100].split(b"\0", 1)[0].decode()
         length = int(data[place + 124 : place + 136].split(b"\0", 1)[0], 8)
+        # Other kinds are folders and what some writers say about the file that follows.
+        plain = data[place + 156 : place + 157] in (b"0", b"\0")
         place += _BLOCK
         if place + length > len(data):
             raise ValueError("it ends early")
-        yield name, place, length
+        if plain:
+            yield name, place, length
         place += -(-length // _BLOCK) * _BLOCK
