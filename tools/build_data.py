@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import build_composites
 from .arguments import whole_number
 from .build_actor import add_actor
 from .dataset.errors import DataError
@@ -64,6 +65,8 @@ def add_verb(verbs: Any) -> None:
         )
         _numbered(kind)
         kind.set_defaults(run=run)
+    words = "pictures with faces anywhere, for the face finder"
+    build_composites.add_arguments(_kind(kinds, "composites", words))
     frames = _kind(kinds, "frames", "faces cut from your own videos and pictures, without labels")
     frames.add_argument("video", nargs="+", metavar="VIDEO", help="video, picture or folder")
     frames.add_argument(

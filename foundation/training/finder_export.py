@@ -29,7 +29,7 @@ def export(checkpoint: Path, out: Path) -> float:
     except ConfigError as error:
         raise TrainingError(f"{checkpoint}: {error}") from error
     fill(net, kept.part("average"))
-    peaks = FinderPeaks(net.eval())
+    peaks = FinderPeaks(net).eval()
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     _write(peaks, part)

@@ -122,7 +122,7 @@ class _Trainer:
                 group["lr"] = schedule.rate(done)
             parts = self._step(next(stream))
             for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) * 0.98 + value * 0.02
+                sums[name] = 0.95 * sums.get(name, value) + 0.05 * value
             state.step += 1
             state.samples += options.batch * self.processes.count
             self.average.update(self.net, state.step)
@@ -192,7 +192,7 @@ class _Trainer:
         checkpoints.fill(net, self.average.values)
         records = [r for s in shards_of(self.options.data, "validation") for r in read_shard(s)]
         samples = ((decoded(d), faces) for d, faces in records[:VALIDATED])
-        peaks = FinderPeaks(net.eval())
+        peaks = FinderPeaks(net).eval()
         counted = tallies(peaks, samples, THRESHOLDS, self.processes.device)
         return {
             str(threshold): {

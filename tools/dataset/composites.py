@@ -1,6 +1,5 @@
 """Pictures with any number of faces, to train and to judge the face finder with."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,13 @@ from freeavatar.foundation.finder_targets import FACE_NUMBERS
 
 from .composite_backgrounds import Backgrounds, read_places
 from .composite_faces import Recipe, place_face
-from .composite_portraits import Portrait, read_portraits
-from .splits import portrait_identity, split_of
+from .composite_portraits import Portrait, read_portraits, shard_portraits
+from .splits import Split, portrait_identity, split_of
 
 Picture = NDArray[np.uint8]
 Numbers = NDArray[np.floating]
-SIDE = 384
-"""Side of a training picture, pixels."""
-PER_SHARD = 1000
-JPEG_QUALITY = 93
+MOST_CROPS = 2000
+"""Rendered faces of each kind that are kept in memory."""
 TEST_PLACES = ("venice_sunset_1k",)
 """Environment maps that only test pictures show."""
 TEST_RECIPES: Mapping[str, Recipe] = MappingProxyType(
@@ -138,41 +135,41 @@ def finish(rng: np.random.Generator, picture: Picture, recipe: Recipe) -> Pictur
     return out
 
 
-def portrait_files(faces: Path, splits: Sequence[str]) -> dict[str, list[tuple[Path, str]]]:
-    """Pictures and identities of a split, by folder of ``faces``."""
-    out: dict[str, list[tuple[Path, str]]] = {}
-    for folder in sorted(p for p in faces.iterdir() if p.is_dir()):
-        files = [
-            (p, portrait_identity(p.parent.name, p.stem)) for p in sorted(folder.glob("*.jpg"))
-        ]
-        out[folder.name] = [(path, who) for path, who in files if split_of(who) in splits]
-    return out
-
-
 def open_composer(
-    data: Path,
-    split: str,
+    faces: Sequence[Path],
+    places: Path,
+    split: Split,
     *,
     bundle: Path,
     cache: Path,
-    more: Sequence[Sequence[Portrait]] = (),
+    crops: Sequence[Sequence[Path]] = (),
 ) -> Composer:
     """A composer of one split's people.
 
     Args:
-        data: the folder with ``faces`` and ``synth/hdri``.
-        split: ``train``, ``validation`` or ``test``.
+        faces: folders of portraits, each a group of its own.
+        places: folder of environment maps, ``*.hdr``; `TEST_PLACES` are kept for test pictures.
+        split: whose people are shown.
         bundle: MediaPipe's ``face_landmarker.task``, which places the landmarks once.
         cache: folder for them.
-        more: further groups of faces, of the same split.
+        crops: shards of rendered faces of the same split, in groups, see `shard_portraits`.
+
+    Raises:
+        ValueError: there is no face to show.
     """
-    groups = [
-        read_portraits(files, bundle, cache / f"{name}_{split}.npz")
-        for name, files in portrait_files(data / "faces", (split,)).items()
-    ]
-    maps = sorted((data / "synth" / "hdri").glob("*.hdr"))
+    groups = []
+    for folder in faces:
+        files = [(path, portrait_identity(folder.name, path.stem)) for path in _jpegs(folder)]
+        mine = [(path, who) for path, who in files if split_of(who) == split]
+        groups.append(read_portraits(mine, bundle, cache / f"{folder.name}_{split}.npz"))
+    groups += [shard_portraits(shards, MOST_CROPS) for shards in crops]
+    maps = sorted(places.glob("*.hdr"))
     shown = [m for m in maps if (m.stem in TEST_PLACES) == (split == "test")]
-    return Composer([*groups, *more], read_places(shown))
+    return Composer(groups, read_places(shown))
+
+
+def _jpegs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
 
 
 def composites_to_judge_by(
@@ -184,47 +181,3 @@ def composites_to_judge_by(
         kind = names[i % len(names)]
         made = composer.make(np.random.default_rng((seed, i)), TEST_RECIPES[kind], 1280, 720)
         yield Composite(picture=made.picture, faces=made.faces, kind=kind)
-
-
-def write_shard(composer: Composer, path: Path, number: int, count: int = PER_SHARD) -> None:
-    """Write pictures number * count … as one WebDataset shard; what lies there complete stays.
-
-    Each sample holds ``KEY.jpg`` and ``KEY.npy`` (F, 11) float32.
-    """
-    import webdataset
-
-    if path.is_file():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with webdataset.TarWriter(str(part)) as writer:
-        for i in range(number * count, (number + 1) * count):
-            made = composer.make(np.random.default_rng((1, i)), Recipe(), SIDE, SIDE)
-            _, data = cv2.imencode(
-                ".jpg", made.picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-            )
-            numbers = io.BytesIO()
-            np.save(numbers, made.faces, allow_pickle=False)
-            writer.write({"__key__": f"{i:09d}", "jpg": data.tobytes(), "npy": numbers.getvalue()})
-    part.replace(path)
-
-
-def write_shards(
-    data: Path, out: Path, count: int, *, bundle: Path, more: Sequence[Sequence[Portrait]] = ()
-) -> None:
-    """Write ``count`` training shards and one of validation people; those present stay.
-
-    Args:
-        data: the folder with ``faces`` and ``synth/hdri``.
-        out: folder of ``train-%06d.tar`` and ``validation-000000.tar``.
-        count: shards of `PER_SHARD` pictures.
-        bundle: MediaPipe's ``face_landmarker.task``.
-        more: further groups of training faces.
-    """
-    from tqdm import tqdm
-
-    validation = open_composer(data, "validation", bundle=bundle, cache=out / "landmarks")
-    write_shard(validation, out / "validation-000000.tar", 0)
-    composer = open_composer(data, "train", bundle=bundle, cache=out / "landmarks", more=more)
-    for number in tqdm(range(count), desc="composites", unit="shard", disable=None):
-        write_shard(composer, out / f"train-{number:06d}.tar", number)

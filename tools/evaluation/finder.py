@@ -23,6 +23,8 @@ OURS, MEDIAPIPE, TILED = "ours", "mediapipe", "mediapipe in tiles"
 MOST_FACES = 10
 """Faces that MediaPipe is asked for; by default it reports one, which would halve its recall."""
 REPEATS = 100
+FACES = ("legislators", "webmorph")
+"""Folders of portraits of which the test people are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,9 @@ def finder_figures(
     if bundle is not None:
         from freeavatar.tools.dataset.composites import composites_to_judge_by, open_composer
 
-        composer = open_composer(data, "test", bundle=bundle, cache=cache)
+        faces = [data / "faces" / name for name in FACES]
+        places = data / "synth" / "hdri"
+        composer = open_composer(faces, places, "test", bundle=bundle, cache=cache)
         pictures = (
             Shown(group=made.kind, picture=made.picture, faces=made.faces)
             for made in composites_to_judge_by(composer, composites)
