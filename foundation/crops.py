@@ -1,6 +1,7 @@
 """The aligned square a network sees, and the way back to the frame."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ class Crop:
     size: int = NETWORK_SIZE
     """Side of the picture that is cut, pixels."""
 
-    @property
+    @cached_property
     def matrix(self) -> NDArray[np.float64]:
         """(2, 3) similarity from frame pixels to crop pixels; pixel (0, 0) has its middle at
         (0.5, 0.5) on both sides."""
