@@ -151,8 +151,15 @@ def clip_paths(named: Sequence[str], data: Path | None) -> list[str]:
     return [str(path) for path in found if path.suffix.lower() not in (".jpg", ".png")]
 
 
-def open_readers(args: argparse.Namespace) -> "dict[str, Callable[[], Reader]]":
+def open_readers(
+    args: argparse.Namespace, *, strict: bool = True
+) -> "dict[str, Callable[[], Reader]]":
     """Name to what opens a fresh reader; the yardstick comes last.
+
+    Args:
+        args: of the command line.
+        strict: False leaves out, with a line on standard error, networks of --weights that cannot
+            follow a face in a clip (they need the detector that ships).
 
     Raises:
         ReaderError: a reader is unknown or its parts are missing.
@@ -161,20 +168,23 @@ def open_readers(args: argparse.Namespace) -> "dict[str, Callable[[], Reader]]":
 
     from .evaluation.clips import YARDSTICK
 
-    names = args.reader or ["embedded"]
+    asked = [n for n in args.reader or ["embedded"] if n != YARDSTICK]
+    wanted: list[tuple[str, Callable[[], Reader], bool]] = [
+        (name, partial(open_reader, name, bundle=args.mediapipe_bundle), bool(args.reader))
+        for name in asked
+    ]
+    wanted += [(name, partial(_with_weights, path), strict) for name, path in args.weights]
+    wanted.append((YARDSTICK, partial(open_reader, YARDSTICK, bundle=args.mediapipe_bundle), True))
     readers: dict[str, Callable[[], Reader]] = {}
-    for name in (*(n for n in names if n != YARDSTICK), YARDSTICK):
-        readers[name] = partial(open_reader, name, bundle=args.mediapipe_bundle)
+    for name, make, needed in wanted:
         try:
-            readers[name]().close()
+            make().close()
         except ReaderError as error:
-            if args.reader or name == YARDSTICK:
+            if needed:
                 raise
-            print(f"without {name}: {error}", file=sys.stderr)
-            del readers[name]
-    for name, path in args.weights:
-        readers[name] = partial(_with_weights, path)
-    readers[YARDSTICK] = readers.pop(YARDSTICK)
+            print(f"without {name} on clips: {error}", file=sys.stderr)
+        else:
+            readers[name] = make
     return readers
 
 

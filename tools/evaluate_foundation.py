@@ -92,12 +92,14 @@ def run(args: argparse.Namespace) -> int:
     from .evaluation.verdict import verdicts
 
     shards, args.data = split_folders(args.data)
+    # Opened first: what is missing is said before minutes of work.
+    readers = {} if args.data is None else open_readers(args, strict=False)
     figures = figures_on_shards(args, shards)
     sections = figures.sections()
     sections += _example_section(figures)
     summary = figures.summary()
     if args.data is not None:
-        clips = measure(args, clip_paths([], args.data), open_readers(args))
+        clips = measure(args, clip_paths([], args.data), readers)
         sections += _clip_sections(clips)
         summary["clips"] = clips.figures()
     if args.data is not None and not args.quick:

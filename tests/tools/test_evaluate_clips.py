@@ -1,12 +1,14 @@
 """freeavatar eval clips: tables for people, figures for scripts."""
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
 
+from freeavatar.foundation.errors import ReaderError
 from freeavatar.tools.cli import main
-from freeavatar.tools.evaluate_clips import clip_paths, named_file
+from freeavatar.tools.evaluate_clips import clip_paths, named_file, open_readers
 
 
 def test_a_clip_must_be_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -40,3 +42,20 @@ def test_mediapipe_follows_its_own_landmarks(
     assert rows["mouth wide"]["correlation"] > 0.95 and not rows["mouth wide"]["still"]
     assert rows["mouth open"]["correlation"] > 0.95
     assert figures["heads"] == ["mannequin"] and figures["turns"] == {}
+
+
+def test_missing_networks_are_refused_or_left_out(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shared / "mediapipe" / "face_landmarker.task"
+    missing = tmp_path / "none.onnx"
+    args = argparse.Namespace(
+        reader=["mediapipe"], weights=[("old", missing)], mediapipe_bundle=bundle
+    )
+    assert list(open_readers(args, strict=False)) == ["mediapipe"]
+    assert "without old on clips" in capsys.readouterr().err
+    with pytest.raises(ReaderError, match="missing"):
+        open_readers(args)
+    args.reader, args.weights = ["nonsense"], []
+    with pytest.raises(ReaderError, match="nonsense"):
+        open_readers(args)
