@@ -92,16 +92,15 @@ class Crop:
         bottom = int(np.clip(y + reach + 1, top + 1, height))
         wide, high = max((right - left) // factor, 1), max((bottom - top) // factor, 1)
         part = picture[top : top + high * factor, left : left + wide * factor]
+        small = part
         if factor > 1:
-            small = cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA)
-        else:
-            small = part
+            small = np.asarray(
+                cv2.resize(part, (wide, high), interpolation=cv2.INTER_AREA), np.uint8
+            )
         grow = np.array([part.shape[1] / wide, part.shape[0] / high])
         matrix = self.matrix
         shift = matrix[:, :2] @ (left, top) + matrix[:, 2]
-        return np.asarray(small, np.uint8), np.concatenate(
-            [matrix[:, :2] * grow, shift[:, None]], axis=1
-        )
+        return small, np.concatenate([matrix[:, :2] * grow, shift[:, None]], axis=1)
 
 
 def crop_around(landmarks: FloatArray, *, size: int = NETWORK_SIZE, margin: float = MARGIN) -> Crop:
