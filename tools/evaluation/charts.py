@@ -14,6 +14,8 @@ GRID = "#d5d9df"
 TEXT = "#33373d"
 FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 ROW = 18
+EDGE = 24
+"""Pixels left and right of a curve, for the outer labels."""
 LABEL = 170
 """Pixels for the names of rows."""
 
@@ -82,11 +84,11 @@ def curves(
     top, bottom = 34.0, height - 20.0
     reach = max(float(np.nanmax(np.abs(v))) for v in shown.values()) or 1.0
     end = max(float(times[-1]), 1e-6)
-    x = 10 + (width - 20) * times / end
+    x = EDGE + (width - 2 * EDGE) * times / end
     colours = (MEASURED, *COLOURS)
     parts = [_heading(title, list(shown), colours)]
     for second in np.linspace(0, end, 6):
-        place = 10 + (width - 20) * second / end
+        place = EDGE + (width - 2 * EDGE) * second / end
         parts.append(f'<path d="M{place:.1f} {top}V{bottom}" stroke="{GRID}"/>')
         parts.append(_text(place, height - 6, f"{second:.1f} s", anchor="middle"))
     for k, values in reversed(list(enumerate(shown.values()))):
