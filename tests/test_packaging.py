@@ -41,10 +41,10 @@ def test_every_module_is_in_the_wheel(wheel_files: set[str]) -> None:
     assert modules <= wheel_files, sorted(modules - wheel_files)
 
 
-def test_the_wheel_ships_built_in_rigs_types_and_the_demo_take(wheel_files: set[str]) -> None:
+def test_the_wheel_ships_built_in_rigs_types_and_performances(wheel_files: set[str]) -> None:
     wanted = {f"freeavatar/rigs/builtin/{name}.glb" for name in ("mannequin", "toon", "fox")}
     wanted |= {f"freeavatar/{folder}/py.typed" for folder in FOLDERS}
-    wanted |= {"freeavatar/tools/data/demo_take.csv"}
+    wanted |= {f"freeavatar/tools/data/{n}" for n in ("demo_take.csv", "actor.mp4", "actor.csv")}
     assert wanted <= wheel_files, sorted(wanted - wheel_files)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Moment = TypeVar("Moment", Frame, Expression)
 
 
+ACTOR_CLIP = Path(__file__).parent / "data" / "actor.mp4"
+"""The bundled synthetic actor (`freeavatar data actor` films him); his curves lie beside it."""
 DEMO_TAKE = Path(__file__).parent / "data" / "demo_take.csv"
 """The bundled performance (`freeavatar.tools.demo_take` composes it)."""
 

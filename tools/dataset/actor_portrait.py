@@ -115,6 +115,9 @@ def _cut_out(
     warm = colours[..., 0] - colours[..., 2] > SKIN[1]
     pale = colours.mean(axis=-1) > 168
     core &= (down[:, None] < 0.1 * unit) | (warm & ~pale)
+    # So does the backdrop through the edge of thin hair.
+    grey = (colours[..., 0] - colours[..., 2] < SKIN[0]) & (colours.mean(axis=-1) > HAIR[0])
+    core &= ~(grey & (ndimage.distance_transform_edt(solid) < 0.08 * unit))
     core[down > 0.42 * unit] = False
     away, nearest = ndimage.distance_transform_edt(~core, return_indices=True)
     spread = cv2.GaussianBlur(colours[nearest[0], nearest[1]], (0, 0), 2.5)
@@ -132,8 +135,8 @@ def _shirt(
     across, down = (x - middle) / unit, (y - chin) / unit
     side = np.abs(across)
     shoulder = 0.17 + 0.40 * np.maximum(side - 0.5, 0) + 0.20 * np.maximum(side - 1.25, 0) ** 2
-    shoulder -= 0.07 * np.exp(-(((side - 0.45) / 0.14) ** 2))
-    ring = np.hypot(across / 0.475, (down - 0.10) / 0.40)
+    shoulder -= 0.07 * np.exp(-(((side - 0.43) / 0.13) ** 2))
+    ring = np.hypot(across / 0.455, (down - 0.10) / 0.40)
     outline = np.clip((down - shoulder) * unit / 2.2 + 0.5, 0, 1)
     outline *= np.clip((ring - 1) * unit * 0.42 / 1.6 + 0.5, 0, 1) * (down > 0)
     chance = np.random.default_rng(3)
