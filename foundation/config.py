@@ -149,7 +149,7 @@ class MAEConfig(Config):
 class HeadsConfig(Config):
     """What is read from the tokens."""
 
-    kind: ClassVar[str] = "expression-heads/1"
+    kind: ClassVar[str] = "expression-heads/2"
 
     token_dim: int = 32
     """Numbers kept of every token; together they keep where in the face something is."""

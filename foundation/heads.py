@@ -12,9 +12,12 @@ from torch.nn import functional
 
 from .config import HeadsConfig
 from .expression import BLENDSHAPES
+from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 
 _START = {"blendshapes": -2.0, "place": 0.5, "landmarks": 0.5}
 """Biases at the start: a face mostly at rest, in the middle of the crop."""
+_MEANING = ("blendshapes", "eyes", "embedding")
+"""Heads that also see what was found of points and rotation."""
 
 
 class ExpressionOutput(NamedTuple):
@@ -62,8 +65,33 @@ def rotation_from_6d(numbers: Tensor) -> Tensor:
     return torch.stack((x, y, z), dim=-1)
 
 
+class Shape(nn.Module):
+    """The face's points without where, how large and how tilted the face is in the crop."""
+
+    def __init__(self, landmarks: int) -> None:
+        super().__init__()
+        # Expressions move a point by a small part of its distance from the middle.
+        self.norm = nn.BatchNorm1d(2 * landmarks)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(N, L, 2) to (N, 2 L)."""
+        right = points[:, list(RIGHT_EYE_CORNERS)].mean(dim=1)
+        left = points[:, list(LEFT_EYE_CORNERS)].mean(dim=1)
+        across = functional.normalize(left - right, dim=-1, eps=0.05)
+        x, y = (points - (left + right)[:, None] / 2).unbind(dim=-1)
+        cos, sin = across[:, :1], across[:, 1:]
+        level = torch.stack((x * cos + y * sin, y * cos - x * sin), dim=-1)
+        size = level.square().sum(dim=-1).mean(dim=1).clamp(min=0.01).sqrt()
+        out: Tensor = self.norm((level / size[:, None, None]).flatten(1))
+        return out
+
+
 class Heads(nn.Module):
-    """Tokens to numbers: a few of every token, one hidden layer, one linear map for each head."""
+    """Tokens to numbers: a few of every token, a hidden layer, one linear map for each head.
+
+    What the face expresses has a second hidden layer, which also sees the points and the head's
+    rotation that were found: where lids and lips are is learnt long before what it means.
+    """
 
     def __init__(self, config: HeadsConfig, *, tokens: int, dim: int) -> None:
         super().__init__()
@@ -79,6 +107,9 @@ class Heads(nn.Module):
             "confidence": 1,
             "embedding": config.embedding_dim,
         }
+        self.shape = Shape(config.landmarks)
+        seen = config.hidden_dim + 2 * config.landmarks + widths["head"]
+        self.meaning = nn.Linear(seen, config.hidden_dim)
         self.out = nn.ModuleDict({k: nn.Linear(config.hidden_dim, n) for k, n in widths.items()})
         for name, linear in self.out.items():
             assert isinstance(linear, nn.Linear)
@@ -95,13 +126,18 @@ class Heads(nn.Module):
         with torch.autocast(tokens.device.type, enabled=False):
             tokens = tokens.float()
             x = functional.gelu(self.trunk(self.narrow(tokens).flatten(1)))
-            raw = {name: linear(x) for name, linear in self.out.items()}
+            raw = {k: linear(x) for k, linear in self.out.items() if k not in _MEANING}
+            points = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
+            x = functional.gelu(
+                self.meaning(torch.cat((x, self.shape(points), raw["head"]), dim=1))
+            )
+            raw |= {k: self.out[k](x) for k in _MEANING}
             return ExpressionOutput(
                 blendshapes=torch.sigmoid(raw["blendshapes"]),
                 eyes=raw["eyes"].reshape(-1, 2, 2),
                 head=rotation_from_6d(raw["head"]),
                 place=raw["place"],
-                landmarks=raw["landmarks"].reshape(-1, self.config.landmarks, 2),
+                landmarks=points,
                 confidence=torch.sigmoid(raw["confidence"]).squeeze(-1),
                 embedding=functional.normalize(raw["embedding"], dim=-1),
                 tokens=tokens,

@@ -238,7 +238,9 @@ def test_the_file_says_what_torch_says(trained: Path, tmp_path: Path, half: bool
     metadata = session.get_modelmeta().custom_metadata_map
     assert metadata[KIND] == "expression/1" and metadata["version"] == "1.2.3"
     assert json.loads(metadata["config"]) == CONFIG.to_dict()
-    assert "BatchNormalization" not in {node.op_type for node in onnx.load(path).graph.node}
+    # Those after convolutions are folded into them; the one of the face's shape stays.
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("BatchNormalization") == 1
     card = write_card(exported, net, state).read_text()
     assert "| tongue |" in card and "**toy**: 32 training pictures" in card
 
