@@ -46,18 +46,32 @@ def find_bundle(explicit: Path | None = None, *, download: bool = True) -> Path:
     Raises:
         ReaderError: a named bundle is missing, or none is there and none could be downloaded.
     """
+    present = bundle_at_hand(explicit)
+    if present is not None:
+        return present
+    cached = cached_bundle()
+    if not download:
+        raise ReaderError(f"no MediaPipe face bundle is there; {_by_hand(BUNDLE_URL, cached)}")
+    download_bundle(cached, url=BUNDLE_URL, sha256=BUNDLE_SHA256)
+    return cached
+
+
+def bundle_at_hand(explicit: Path | None = None) -> Path | None:
+    """The bundle that `find_bundle` takes without a download, or None where there is none.
+
+    Args:
+        explicit: bundle a person chose.
+
+    Raises:
+        ReaderError: a named bundle is missing.
+    """
     if explicit is not None:
         return _existing(Path(explicit).expanduser(), "--mediapipe-bundle")
     named = os.environ.get(BUNDLE_VARIABLE)
     if named:
         return _existing(Path(named).expanduser(), BUNDLE_VARIABLE)
     cached = cached_bundle()
-    if cached.is_file() and _sha256(cached) == BUNDLE_SHA256:
-        return cached
-    if not download:
-        raise ReaderError(f"no MediaPipe face bundle is there; {_by_hand(BUNDLE_URL, cached)}")
-    download_bundle(cached, url=BUNDLE_URL, sha256=BUNDLE_SHA256)
-    return cached
+    return cached if cached.is_file() and _sha256(cached) == BUNDLE_SHA256 else None
 
 
 def download_bundle(target: Path, *, url: str, sha256: str, timeout: float = TIMEOUT) -> None:

@@ -1,5 +1,6 @@
 """The readers there are, by name."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,16 +22,28 @@ def _embedded(bundle: Path | None, face: int | None) -> Reader:
     return EmbeddedReader(face=face)
 
 
+def _combined(bundle: Path | None, face: int | None) -> Reader:
+    from .bundle import find_bundle
+    from .combined_reader import CombinedReader
+
+    return CombinedReader(find_bundle(bundle), face=face)
+
+
 def _auto(bundle: Path | None, face: int | None) -> Reader:
-    return _embedded(bundle, face) if embedded_is_there() else _mediapipe(bundle, face)
+    if not embedded_is_there():
+        return _mediapipe(bundle, face)
+    if combination_is_there(bundle):
+        return _combined(bundle, face)
+    return _embedded(bundle, face)
 
 
 NETWORKS = ("expression.onnx", "face_finder.onnx")
 """Files of the embedded reader."""
 READERS: Mapping[str, Callable[[Path | None, int | None], Reader]] = MappingProxyType(
-    {"auto": _auto, "embedded": _embedded, "mediapipe": _mediapipe}
+    {"auto": _auto, "embedded": _embedded, "combined": _combined, "mediapipe": _mediapipe}
 )
-"""``auto`` is our own reader, and MediaPipe where its networks are not installed."""
+"""``auto`` is our own reader; where MediaPipe and its bundle happen to be there, it adds their
+landmarks (``combined``), and where our networks are not installed it is MediaPipe alone."""
 
 
 def embedded_is_there() -> bool:
@@ -38,6 +51,25 @@ def embedded_is_there() -> bool:
     from .onnx_session import WEIGHTS
 
     return all((WEIGHTS / name).is_file() for name in NETWORKS)
+
+
+def combination_is_there(bundle: Path | None = None) -> bool:
+    """Whether MediaPipe, its bundle and the network that combines it with ours are installed.
+
+    Args:
+        bundle: one a person chose.
+
+    Raises:
+        ReaderError: a bundle that a person named does not exist.
+    """
+    from .bundle import bundle_at_hand
+    from .onnx_session import WEIGHTS
+
+    return (
+        (WEIGHTS / "combination.onnx").is_file()
+        and importlib.util.find_spec("mediapipe") is not None
+        and bundle_at_hand(bundle) is not None
+    )
 
 
 def open_reader(kind: str, *, bundle: Path | None = None, face: int | None = None) -> Reader:
