@@ -149,7 +149,7 @@ def load_ict(path: Path) -> IctFace:
         triangles=triangles,
         part=part,
         shapes=tuple(_sparse(_summed(name, deltas)) for name in BLENDSHAPES),
-        identity=full["id_delta"][:, kept].astype(np.float32),
+        identity=np.ascontiguousarray(full["id_delta"][:, kept], np.float32),
         tongue=tongue,
     )
 

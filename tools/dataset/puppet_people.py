@@ -1,15 +1,19 @@
-"""Who is puppeteered: the people of portraits, those of one split only."""
+"""Who is puppeteered: people of portraits of one split, as they are, restyled or mixed."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from .environments import background
 from .ict import load_ict
+from .lighting import TURNS, read_environments
+from .mixing import alike, mixed
 from .person import Person, prepare
 from .portraits import Portraits, load_portraits
 from .puppet_rig import PuppetRig
 from .splits import portrait_identity, split_of
+from .styling import FaceMap, rebacked, restyled
 
 WORST_ERROR = 0.095
 """Centimetres; portraits whose fit misses the landmarks by more on average are left out."""
@@ -19,8 +23,12 @@ LEAST_SCALE = 4.3
 """Pixels per centimetre below which a portrait is too small (a face of 60 pixels)."""
 SHARP_SCALE = 9.0
 """Pixels per centimetre from which a portrait is sharp in a stored crop."""
-SHARP_SHARE = 0.5
+SHARP_SHARE = 0.55
 """Share of the pictures that show people of sharp portraits, however few they are."""
+MIXED_SHARE, RESTYLED_SHARE, REBACKED_SHARE = 0.5, 0.8, 0.75
+"""Shares of people who are made of two, changed in looks, and put before another backdrop."""
+BACKDROP_SIZE = 240
+"""Pixels."""
 
 
 class PuppetPeople:
@@ -28,7 +36,7 @@ class PuppetPeople:
 
     Args:
         faces: folders of portraits.
-        ict: the ICT face's file.
+        ict: the ICT face's file; the environment maps in ``hdri`` beside it serve as backdrops.
         bundle: MediaPipe's, needed until the cache knows the folders.
         cache: folder for landmarks and fits.
         split: train, validation or test.
@@ -43,6 +51,8 @@ class PuppetPeople:
         face = load_ict(ict)
         self._folders = load_portraits(faces, face, bundle, cache)
         self.rig = PuppetRig(face, self._folders[0].offsets)
+        self._map = FaceMap(self.rig)
+        self._environments = read_environments(ict.parent / "hdri")
         usable = [
             (portraits, k)
             for portraits in self._folders
@@ -59,14 +69,32 @@ class PuppetPeople:
     def choose(self, make: np.random.Generator) -> Person:
         """A random person."""
         among = self.sharp if make.random() < SHARP_SHARE else self.small
-        portraits, k = self._any(among or self.sharp or self.small, make)
-        return prepare(self.rig, portraits, k, name=_name(portraits, k))
+        among = among or self.sharp or self.small
+        person = self._prepared(among, make)
+        if make.random() < MIXED_SHARE:
+            person = self._mixed(person, among, make)
+        if make.random() < RESTYLED_SHARE:
+            person = restyled(person, self._map, self.rig.ict, make)
+        if make.random() < REBACKED_SHARE and person.share is not None:
+            environment = self._environments[int(make.integers(len(self._environments)))]
+            turn = int(make.integers(TURNS))
+            person = rebacked(person, background(environment, turn, BACKDROP_SIZE, make))
+        return person
 
-    @staticmethod
-    def _any(
-        among: Sequence[tuple[Portraits, int]], make: np.random.Generator
-    ) -> tuple[Portraits, int]:
-        return among[int(make.integers(len(among)))]
+    def _mixed(
+        self, person: Person, among: Sequence[tuple[Portraits, int]], make: np.random.Generator
+    ) -> Person:
+        for _ in range(3):
+            other = self._prepared(among, make)
+            if alike(person, other) and other.name != person.name:
+                return mixed(person, other, self.rig, float(make.uniform(0.3, 0.7)))
+        return person
+
+    def _prepared(
+        self, among: Sequence[tuple[Portraits, int]], make: np.random.Generator
+    ) -> Person:
+        portraits, k = among[int(make.integers(len(among)))]
+        return prepare(self.rig, portraits, k, name=_name(portraits, k))
 
 
 def good(portraits: Portraits, index: int) -> bool:

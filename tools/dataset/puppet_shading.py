@@ -54,7 +54,9 @@ class Paint:
     """What a puppet's surface looks like."""
 
     photo: NDArray[np.uint8]
-    """(H, W, 3) RGB."""
+    """(H, W, 3) RGB, texture of skin and head."""
+    surround: NDArray[np.uint8]
+    """(H, W, 3) RGB, what is around the head."""
     places: FloatArray
     """(V, 2) pixel of the photo that each vertex of skin and head shows."""
     light: FloatArray
@@ -115,6 +117,7 @@ def shade(
         triangles,
         part,
         paint.photo,
+        paint.surround,
         paint.places,
         paint.light,
         paint.gloss,
@@ -155,8 +158,8 @@ def _ramp(x: Any, low: Any, high: Any) -> Any:
 
 @_compiled
 def _shade(
-    winner: Any, weights: Any, triangles: Any, part: Any, photo: Any, places: Any, light: Any,
-    gloss: Any, colours: Any, directions: Any, eye_light: Any, eye: Any, eye_split: Any,
+    winner: Any, weights: Any, triangles: Any, part: Any, photo: Any, surround: Any, places: Any,
+    light: Any, gloss: Any, colours: Any, directions: Any, eye_light: Any, eye: Any, eye_split: Any,
     corners: Any, target_reach: Any, source_reach: Any, facts: Any, out: Any,
 ) -> None:  # fmt: skip
     size = winner.shape[0]
@@ -167,7 +170,7 @@ def _shade(
             t = winner[y, x]
             if t < 0:
                 under[x] = 0
-                _surround(x, y, photo, target_reach, source_reach, facts, out)
+                _surround(x, y, surround, target_reach, source_reach, facts, out)
                 continue
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             w1, w2 = weights[y, x, 0], weights[y, x, 1]
@@ -257,58 +260,3 @@ def _eye(
         value = value * (one - pupil * iris) + np.float32(9.0) * pupil * iris
         value *= shadow * (np.float32(0.4) + np.float32(0.6) * light[k])
         out[k] = value * (one - spark) + np.float32(250.0) * spark
-
-
-def draw_lashes(
-    picture: FloatArray,
-    points: FloatArray,
-    nearness: FloatArray,
-    opacity: FloatArray,
-    triangles: IntArray,
-    visible: Visible,
-) -> None:
-    """Darken the picture (S, S, 3) where lashes lie in front of what is seen.
-
-    Args:
-        picture: changed in place.
-        points: (V, 2) pixels.
-        nearness: (V,)
-        opacity: (V,) 0..1.
-        triangles: (T, 3) of the lashes, seen from either side.
-        visible: what each pixel sees without them.
-    """
-    _lashes(picture, points, nearness, opacity, triangles, visible.nearness)
-
-
-@_compiled
-def _lashes(
-    picture: Any, points: Any, nearness: Any, opacity: Any, triangles: Any, near: Any
-) -> None:
-    size = picture.shape[0]
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        x0, y0, x1, y1 = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
-        x2, y2 = points[c, 0], points[c, 1]
-        area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if abs(area) < 1e-6:
-            continue
-        for y in range(
-            max(0, int(np.ceil(min(y0, y1, y2) - 0.5))),
-            min(size - 1, int(np.floor(max(y0, y1, y2) - 0.5))) + 1,
-        ):
-            for x in range(
-                max(0, int(np.ceil(min(x0, x1, x2) - 0.5))),
-                min(size - 1, int(np.floor(max(x0, x1, x2) - 0.5))) + 1,
-            ):
-                px, py = x + 0.5, y + 0.5
-                w1 = ((px - x0) * (y2 - y0) - (x2 - x0) * (py - y0)) / area
-                w2 = ((x1 - x0) * (py - y0) - (px - x0) * (y1 - y0)) / area
-                w0 = 1.0 - w1 - w2
-                if w0 < 0 or w1 < 0 or w2 < 0:
-                    continue
-                depth = w0 * nearness[a] + w1 * nearness[b] + w2 * nearness[c]
-                if depth < near[y, x] - 0.3:
-                    continue
-                dark = w0 * opacity[a] + w1 * opacity[b] + w2 * opacity[c]
-                for k in range(3):
-                    picture[y, x, k] *= 1.0 - dark

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from freeavatar.foundation.expression import FloatArray
 
 from . import ict_points
+from .glasses import draw_glasses
 from .ict import GUM, HOLLOW, SOCKET, TEETH, eye_middles
+from .lashes import draw_lashes
 from .person import Person
-from .puppet_rig import Posed, PuppetRig, project
-from .puppet_shading import Around, EyeLook, Paint, draw_lashes, shade
+from .puppet_rig import BLINKS, OUTER, Posed, PuppetRig, project
+from .puppet_shading import Around, EyeLook, Paint, shade
 from .rasteriser import Visible, normals, outline
 
 DISTANCE = 90.0
@@ -94,6 +96,7 @@ class Puppet:
         self.rig = rig
         self.person = person
         self.look = look or person.eyes
+        self._colours = _own_colours(rig, person)
         self._directions = _eye_directions(rig, person.neutral)
         self._visible: dict[int, Visible] = {}
 
@@ -120,7 +123,6 @@ class Puppet:
         *,
         light: Light | None = None,
         distance: float = DISTANCE,
-        mouth: FloatArray | None = None,
     ) -> Shot:
         """Render.
 
@@ -129,8 +131,6 @@ class Puppet:
             frame: what the picture shows.
             light: on the face; even where it is None.
             distance: of the camera, centimetres.
-            mouth: (4, 3) colours of the mouth's inside, gums, tongue and teeth, 0..255; usual ones
-                where it is None.
         """
         rig, person, light = self.rig, self.person, light or Light()
         points = frame.pixels(project(posed.vertices, distance))
@@ -138,7 +138,7 @@ class Puppet:
         nearness = np.ascontiguousarray(posed.vertices[:, 2])
         visible.draw(points, nearness, rig.triangles)
         facing = normals(posed.vertices, rig.lit)
-        factor, gloss = self._lit(facing, light)
+        factor, gloss = self._lit(posed, facing, light)
         inside = frame.pixels(project(posed.inside, distance))
         around = Around(
             target=(float(inside[0]), float(inside[1])),
@@ -151,10 +151,11 @@ class Puppet:
         )
         paint = Paint(
             photo=person.photo,
+            surround=person.surround,
             places=person.places,
             light=factor,
             gloss=gloss,
-            colours=self._inner_colours(posed, facing, light, mouth),
+            colours=self._inner_colours(posed, facing, light),
             eye_directions=self._directions,
             eye_light=_mirrored(posed, light),
             eye=self.look,
@@ -165,6 +166,12 @@ class Puppet:
         picture = shade(visible, rig.triangles, rig.part, paint, around)
         opacity = rig.lash_opacity * np.float32(person.lashes)
         draw_lashes(picture, points, nearness, opacity, rig.lashes, visible)
+        if person.glasses is not None:
+
+            def place(at: FloatArray) -> FloatArray:
+                return frame.pixels(project(at, distance))
+
+            draw_glasses(picture, person.glasses, person.neutral, posed, place)
         return Shot(
             picture=picture,
             landmarks=frame.pixels(project(posed.landmarks, distance)),
@@ -172,40 +179,55 @@ class Puppet:
             vertices=points,
         )
 
-    def _lit(self, facing: FloatArray, light: Light) -> tuple[FloatArray, FloatArray]:
+    def _lit(self, posed: Posed, facing: FloatArray, light: Light) -> tuple[FloatArray, FloatArray]:
         """(V, 3) what the light does to the photo's colours, (V,) mirrored light 0..255."""
+        person, outer = self.person, slice(0, OUTER)
         toward = np.maximum(facing @ light.direction, 0.0)
         now = light.ambient + toward[:, None] * light.lamp
-        factor = now / self.person.shading[:, None]
+        more = posed.blendshapes - person.blendshapes
+        folds = self.rig.wrinkles.shading(more, person.wrinkles) / person.shading
+        now[outer] *= person.tint[outer] * folds[outer, None]
+        for eye, blink in zip(self.rig.ict.eyes, posed.blendshapes[list(BLINKS)], strict=True):
+            # What a nearly closed lid leaves open lies in the shade of the lashes.
+            now[eye] *= 1.0 - 0.8 * np.clip(blink / 0.25 - 3.0, 0.0, 1.0)
         halfway = light.direction + np.array([0.0, 0.0, 1.0], np.float32)
         halfway = halfway / np.linalg.norm(halfway)
-        shine = np.maximum(facing @ halfway, 0.0) ** light.sharpness
-        gloss = 120.0 * light.gloss * shine * float(light.lamp.mean())
-        return np.clip(factor, 0.1, 2.2).astype(np.float32), gloss.astype(np.float32)
+        gloss = np.zeros(len(facing), np.float32)
+        if light.gloss:
+            shine = np.maximum(facing[outer] @ halfway, 0.0) ** np.float32(light.sharpness)
+            gloss[outer] = 120.0 * light.gloss * float(light.lamp.mean()) * shine
+        return np.clip(now, 0.1, 2.2).astype(np.float32), gloss
 
-    def _inner_colours(
-        self, posed: Posed, facing: FloatArray, light: Light, mouth: FloatArray | None
-    ) -> FloatArray:
+    def _inner_colours(self, posed: Posed, facing: FloatArray, light: Light) -> FloatArray:
         """(V, 3) of mouth and orbits: darker the farther behind the lips."""
-        part, person = self.rig.ict.part, self.person
-        tones = MOUTH if mouth is None else mouth
-        out = np.zeros((len(part), 3), np.float32)
-        out[part == SOCKET], out[part == GUM], out[part == TEETH] = tones[0], tones[1], tones[3]
-        out[self.rig.ict.tongue > 0] = tones[2]
-        out[part == HOLLOW] = 0.5 * person.skin
-        inner = (part == SOCKET) | (part == GUM) | (part == TEETH)
-        lips = posed.vertices[list(_LIPS), 2].mean()
-        depth = np.clip(lips - 0.6 - posed.vertices[inner, 2], 0.0, 9.0)
+        inner = slice(*self.rig.mouth)
+        upper, lower = (posed.vertices[list(lip)] for lip in (_UPPER_LIP, _LOWER_LIP))
+        # Little light falls through lips that hardly part.
+        apart = float(np.linalg.norm(upper - lower, axis=1).mean())
+        enters = np.float32(self.person.brightness * (0.2 + 0.8 * min(apart / 0.4, 1.0)))
+        depth = posed.vertices[list(_LIPS), 2].mean() - 0.6 - posed.vertices[inner, 2]
+        depth = np.clip(depth, 0.0, 9.0)
         toward = np.maximum(facing[inner] @ light.direction, 0.0)[:, None]
-        lit = light.ambient * 0.75 + toward * light.lamp * 1.3
-        out[inner] *= np.exp(-0.33 * depth)[:, None] * lit * person.brightness
-        wet = np.maximum(facing[inner, 2], 0.0) ** 30 * 40.0 * np.exp(-0.8 * depth)
-        out[inner] += wet[:, None] * person.brightness
+        lit = (light.ambient * 0.75 + toward * (light.lamp * 1.3)) * enters
+        wet = np.maximum(facing[inner, 2], 0.0) ** 30 * np.float32(40.0)
+        out = self._colours.copy()
+        out[inner] *= np.exp(-0.33 * depth)[:, None] * lit
+        out[inner] += (wet * np.exp(-0.8 * depth) * enters)[:, None]
         return out
 
 
-MOUTH = np.array([[95.0, 42, 40], [172, 92, 90], [185, 98, 96], [222, 212, 194]], np.float32)
-"""(4, 3) usual colours of the mouth's inside, gums, tongue and teeth."""
+def _own_colours(rig: PuppetRig, person: Person) -> FloatArray:
+    """(V, 3) of what the photo does not show, before light falls on it."""
+    part, tones = rig.ict.part, person.mouth
+    out = np.zeros((len(part), 3), np.float32)
+    out[part == SOCKET], out[part == GUM], out[part == TEETH] = tones[0], tones[1], tones[3]
+    out[rig.ict.tongue > 0] = tones[2]
+    out[part == HOLLOW] = 0.5 * person.skin
+    return out
+
+
+_UPPER_LIP = tuple(ict_points.VERTICES[n] for n in (13, 82, 312))
+_LOWER_LIP = tuple(ict_points.VERTICES[n] for n in (14, 87, 317))
 _LIPS = tuple(ict_points.VERTICES[n] for n in (0, 17, 61, 291, 13, 14))
 
 

@@ -14,16 +14,19 @@ from freeavatar.foundation.landmarks import EYE_CORNERS
 from freeavatar.foundation.samples import Sample
 
 from .expressions import HELD_OUT, expression
+from .occluders import add_occluders
 from .puppet_people import PuppetPeople
 from .puppet_rig import Posed, project, rotation_matrix
 from .puppeteer import Framing, Light, Puppet
 
 FINER = 1.5
 """Drawn pixels per stored one, in each direction."""
-SAME_PERSON = 12
+SAME_PERSON = 16
 """Consecutive samples of one person, whose portrait is made ready once."""
 KEPT = 3
 """People kept ready."""
+OCCLUDED = 0.18
+"""Share of the pictures in which something is before the face."""
 BANK = 40_000
 """Expressions that are drawn from, so that each is shown by several people."""
 
@@ -125,6 +128,8 @@ def _shot(
     finer = Crop(centre=crop.centre, side=crop.side, roll=crop.roll, size=int(crop.size * FINER))
     frame = Framing(matrix=finer.matrix, size=finer.size)
     shot = puppet.shoot(posed, frame, light=_random_light(make), distance=distance)
+    if make.random() < OCCLUDED:
+        add_occluders(shot.picture, shot.landmarks, puppet.person.skin, make)
     stored = cv2.resize(shot.picture, (crop.size, crop.size), interpolation=cv2.INTER_AREA)
     return np.asarray(stored, np.float32)
 
@@ -135,7 +140,7 @@ def _random_light(make: np.random.Generator) -> Light:
     direction = np.array([np.sin(angle) * np.cos(height), np.sin(height), np.cos(angle)])
     direction = direction / np.linalg.norm(direction)
     strength = make.uniform(0.1, 0.5) if make.random() < 0.6 else make.uniform(0.4, 0.95)
-    tint = np.exp(make.normal(0, 0.05, 3))
+    tint = np.exp(make.normal(0, 0.04, 3))
     ambient = 1.0 - strength * make.uniform(0.55, 0.8)
     return Light(
         direction=direction.astype(np.float32),
@@ -148,9 +153,9 @@ def _random_light(make: np.random.Generator) -> Light:
 
 def _developed(picture: FloatArray, make: np.random.Generator) -> NDArray[np.uint8]:
     """Exposure, contrast and colour of some camera."""
-    gain = np.exp(make.normal(-0.03, 0.15)) * np.exp(make.normal(0, 0.04, 3))
+    gain = np.exp(make.normal(-0.03, 0.15)) * np.exp(make.normal(0, 0.03, 3))
     gamma = np.exp(make.normal(0, 0.15))
-    if make.random() < 0.12:
+    if make.random() < 0.08:
         gain = gain * make.uniform(0.25, 0.7)
     light = picture * (gain / 255.0).astype(np.float32)
     # Bright parts roll off as on film; cut off they would lose their form.

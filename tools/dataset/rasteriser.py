@@ -167,3 +167,26 @@ def _outline(covered: Any, x0: Any, y0: Any, farthest: Any) -> Any:
             distance += np.float32(1.0)
         out[k] = distance - misses
     return out
+
+
+def interpolated(
+    visible: Visible, triangles: IntArray, values: FloatArray, window: tuple[int, int, int, int]
+) -> FloatArray:
+    """Numbers of the vertices at each pixel of a part of the picture.
+
+    Args:
+        visible: what each pixel sees.
+        triangles: (T, 3)
+        values: (V, K)
+        window: left, top, width, height.
+
+    Returns:
+        (height, width, K), 0 where nothing is.
+    """
+    left, top, width, height = window
+    part = (slice(top, top + height), slice(left, left + width))
+    corners = triangles[np.maximum(visible.triangle[part], 0)]
+    second, third = visible.weights[part][..., :1], visible.weights[part][..., 1:]
+    out = values[corners[..., 0]] * (1 - second - third)
+    out += values[corners[..., 1]] * second + values[corners[..., 2]] * third
+    return np.asarray(out * (visible.triangle[part] != NOTHING)[..., None], np.float32)
