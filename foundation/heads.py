@@ -128,9 +128,9 @@ class Heads(nn.Module):
             x = functional.gelu(self.trunk(self.narrow(tokens).flatten(1)))
             raw = {k: linear(x) for k, linear in self.out.items() if k not in _MEANING}
             points = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
-            x = functional.gelu(
-                self.meaning(torch.cat((x, self.shape(points), raw["head"]), dim=1))
-            )
+            # Detached: what the face means shall not pull at where its points are.
+            seen = torch.cat((x, self.shape(points.detach()), raw["head"].detach()), dim=1)
+            x = functional.gelu(self.meaning(seen))
             raw |= {k: self.out[k](x) for k in _MEANING}
             return ExpressionOutput(
                 blendshapes=torch.sigmoid(raw["blendshapes"]),
