@@ -26,6 +26,8 @@ FINE = 4
 """Times `AREA` at which a larger picture is looked at again when nothing was found."""
 COARSE = 4
 """Parts of `AREA` at which a picture is looked at again for a face that fills it."""
+FILLS = 0.5
+"""Least size of such a face, in shorter sides of the picture."""
 LARGEST = 2.0
 """Most that a small picture is enlarged."""
 LONGEST = 2560
@@ -104,7 +106,9 @@ class FaceFinder:
         if hits or not self._second_look:
             return hits
         sure = max(SURE, self._threshold)
-        hits = self._look(picture, AREA // COARSE, sure)
+        least = FILLS * min(picture.shape[:2])
+        coarse = self._look(picture, AREA // COARSE, sure)
+        hits = [hit for hit in coarse if float((hit.box[2:] - hit.box[:2]).max()) > least]
         if not hits and picture.shape[0] * picture.shape[1] > AREA:
             hits = self._look(picture, AREA * FINE, sure)
         return hits
@@ -140,8 +144,10 @@ def _fitted(picture: NDArray[np.uint8], area: int) -> tuple[NDArray[np.uint8], N
     right, bottom = -wide % MULTIPLE, -high % MULTIPLE
     if right or bottom:
         grey = (GREY, GREY, GREY)
-        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=grey)
-    return np.asarray(small, np.uint8), np.array([width / wide, height / high])
+        border = cv2.BORDER_CONSTANT
+        framed = cv2.copyMakeBorder(small, 0, bottom, 0, right, border, value=grey)
+        small = np.asarray(framed, np.uint8)
+    return small, np.array([width / wide, height / high])
 
 
 def _resized(picture: NDArray[np.uint8], wide: int, high: int) -> NDArray[np.uint8]:
@@ -157,7 +163,8 @@ def _resized(picture: NDArray[np.uint8], wide: int, high: int) -> NDArray[np.uin
 
 
 def _shrink(picture: NDArray[np.uint8], wide: int, high: int) -> float:
-    return min(picture.shape[1] / wide, picture.shape[0] / high)
+    height, width = picture.shape[:2]
+    return float(min(width / wide, height / high))
 
 
 def _side(length: float) -> int:
