@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.foundation.expression import FloatArray
+from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
 
 from .ict import SKIN
 from .person import Person, silhouette
@@ -14,7 +14,8 @@ from .puppet_rig import PuppetRig
 from .rasteriser import interpolated
 
 MOST_APART = 0.45
-"""Difference of smile or of jaw in two photos above which blended mouths would show double lips."""
+"""Difference in any blendshape but those of gaze up to which faces are alike."""
+_SHAPED = tuple(k for k, name in enumerate(BLENDSHAPES) if not name.startswith("eyeLook"))
 
 
 def mixed(first: Person, second: Person, rig: PuppetRig, share: float) -> Person:
@@ -55,10 +56,9 @@ def mixed(first: Person, second: Person, rig: PuppetRig, share: float) -> Person
     )
 
 
-def alike(first: Person, second: Person) -> bool:
-    """Whether the faces may be blended: both in colour or both not, mouths in a similar state."""
-    apart = np.abs(first.blendshapes - second.blendshapes).max()
-    return first.grey == second.grey and bool(apart < MOST_APART)
+def alike(first: FloatArray, second: FloatArray) -> bool:
+    """Whether two faces (52,) may be blended: else one's lips would shine through the other's."""
+    return bool(np.abs(first - second)[list(_SHAPED)].max() < MOST_APART)
 
 
 def _middle(person: Person, rig: PuppetRig) -> FloatArray:

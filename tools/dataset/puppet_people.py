@@ -25,8 +25,10 @@ SHARP_SCALE = 9.0
 """Pixels per centimetre from which a portrait is sharp in a stored crop."""
 SHARP_SHARE = 0.55
 """Share of the pictures that show people of sharp portraits, however few they are."""
-MIXED_SHARE, RESTYLED_SHARE, REBACKED_SHARE = 0.5, 0.8, 0.75
+MIXED_SHARE, RESTYLED_SHARE, REBACKED_SHARE = 0.55, 0.8, 0.75
 """Shares of people who are made of two, changed in looks, and put before another backdrop."""
+TRIES = 12
+"""Others that are considered for a mix."""
 BACKDROP_SIZE = 240
 """Pixels."""
 
@@ -70,9 +72,10 @@ class PuppetPeople:
         """A random person."""
         among = self.sharp if make.random() < SHARP_SHARE else self.small
         among = among or self.sharp or self.small
-        person = self._prepared(among, make)
+        chosen = among[int(make.integers(len(among)))]
+        person = self._prepared(chosen)
         if make.random() < MIXED_SHARE:
-            person = self._mixed(person, among, make)
+            person = self._mixed(person, chosen, among, make)
         if make.random() < RESTYLED_SHARE:
             person = restyled(person, self._map, self.rig.ict, make)
         if make.random() < REBACKED_SHARE and person.share is not None:
@@ -82,19 +85,25 @@ class PuppetPeople:
         return person
 
     def _mixed(
-        self, person: Person, among: Sequence[tuple[Portraits, int]], make: np.random.Generator
+        self,
+        person: Person,
+        chosen: tuple[Portraits, int],
+        among: Sequence[tuple[Portraits, int]],
+        make: np.random.Generator,
     ) -> Person:
-        for _ in range(3):
-            other = self._prepared(among, make)
-            if alike(person, other) and other.name != person.name:
-                return mixed(person, other, self.rig, float(make.uniform(0.3, 0.7)))
+        """The person mixed with another whose face is in a similar state, if one is met."""
+        for draw in make.integers(len(among), size=TRIES):
+            other = among[int(draw)]
+            if _name(*other) != person.name and alike(
+                *(p.blendshapes[k] for p, k in (chosen, other))
+            ):
+                second = self._prepared(other)
+                if second.grey == person.grey:
+                    return mixed(person, second, self.rig, float(make.uniform(0.3, 0.7)))
         return person
 
-    def _prepared(
-        self, among: Sequence[tuple[Portraits, int]], make: np.random.Generator
-    ) -> Person:
-        portraits, k = among[int(make.integers(len(among)))]
-        return prepare(self.rig, portraits, k, name=_name(portraits, k))
+    def _prepared(self, chosen: tuple[Portraits, int]) -> Person:
+        return prepare(self.rig, *chosen, name=_name(*chosen))
 
 
 def good(portraits: Portraits, index: int) -> bool:

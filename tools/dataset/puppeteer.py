@@ -8,7 +8,8 @@ To render one person at any size, framed as in the photo and with its background
     ict = load_ict(ict_file)
     (portraits,) = load_portraits([folder], ict, bundle, cache)
     rig = PuppetRig(ict, portraits.offsets)
-    person = prepare(rig, portraits, portraits.name.index("composite__f_multi.jpg"))
+    who = portraits.name.index("composite__f_multi.jpg")
+    person = prepare(rig, portraits, who, unit=None)  # the photo in full resolution
     puppet = Puppet(rig, person)
     posed = puppet.pose(blendshapes, head=rotation_matrix(np.array([0.0, 0.2, 0.0])))
     shot = puppet.shoot(posed, puppet.framing(size=512))  # shot.picture (512, 512, 3) 0..255

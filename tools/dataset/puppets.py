@@ -21,7 +21,7 @@ from .puppeteer import Framing, Light, Puppet
 
 FINER = 1.5
 """Drawn pixels per stored one, in each direction."""
-SAME_PERSON = 16
+SAME_PERSON = 24
 """Consecutive samples of one person, whose portrait is made ready once."""
 KEPT = 3
 """People kept ready."""

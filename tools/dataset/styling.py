@@ -21,7 +21,7 @@ from .puppet_shading import EyeLook
 
 SKINS = np.array(
     [[226, 184, 160], [205, 155, 128], [184, 132, 104], [150, 103, 78], [112, 74, 56],
-     [82, 54, 42], [238, 200, 180], [198, 160, 128]], np.float32
+     [82, 54, 42], [64, 42, 34], [132, 92, 66]], np.float32
 )  # fmt: skip
 """Colours of cheeks in even light."""
 IRISES = np.array(
@@ -117,7 +117,7 @@ def restyled(person: Person, where: FaceMap, ict: IctFace, make: np.random.Gener
     """
     shape = ict.person(make.normal(0, 0.35, 60).astype(np.float32)) - ict.neutral
     photo, surround, skin = person.photo, person.surround, person.skin
-    if make.random() < 0.45:
+    if make.random() < 0.6:
         gain = _new_tone(skin, make)
         photo, surround = (_toned(p, skin, gain) for p in (photo, surround))
         skin = np.clip(skin * gain, 0, 255)
@@ -154,8 +154,8 @@ def rebacked(person: Person, backdrop: Picture) -> Person:
 def _new_tone(skin: FloatArray, make: np.random.Generator) -> FloatArray:
     """(3,) factor that takes a skin some of the way to another."""
     wanted = SKINS[make.integers(len(SKINS))] * np.exp(make.normal(0, 0.06, 3))
-    gain = (wanted / np.maximum(skin, 20.0)) ** make.uniform(0.3, 0.9)
-    return np.asarray(np.clip(gain, 0.4, 1.9), np.float32)
+    gain = (wanted / np.maximum(skin, 20.0)) ** make.uniform(0.4, 1.0)
+    return np.asarray(np.clip(gain, 0.33, 1.8), np.float32)
 
 
 def _toned(photo: Picture, skin: FloatArray, gain: FloatArray) -> Picture:
