@@ -28,7 +28,7 @@ FINER = 2
 """Heads are drawn so many times larger."""
 WIDE, ABOVE = 3.2, 1.19
 """Side of the picture and what it shows above the eyes, in distances from the eyes to the chin."""
-LASHES = 0.15
+LASHES = 0.3
 LIPS_MEET = 0.03
 """mouthClose that shuts the fitted neutral, which leaves a gap of a pixel."""
 GAMMA = 0.85
