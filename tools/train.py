@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import TrainingError
 
+from . import train_combination
+
 if TYPE_CHECKING:
     from freeavatar.foundation.training.distributed import Processes
     from freeavatar.foundation.training.loop import RunOptions
@@ -28,6 +30,7 @@ examples:
   freeavatar train expression --data puppets:2 avatars --out runs/full --minutes 480 --resume
   freeavatar train finder --data composites --out runs/finder --minutes 60
   freeavatar train export runs/full --out weights
+  freeavatar train combination --data puppets avatars --out weights
 
 two processes:
   torchrun --nproc-per-node 2 -m freeavatar.tools train expression …
@@ -72,6 +75,10 @@ def add_verb(verbs: Any) -> None:
     finder = _add(inner, "finder", _finder, "train the face finder")
     finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
     _add_common(finder, batch=32)
+    combination = _add(
+        inner, "combination", _combination, "train what weighs MediaPipe together with our network"
+    )
+    train_combination.add_arguments(combination)
     export = _add(inner, "export", _export, "write a trained expression network as ONNX")
     export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or FILE")
     export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
@@ -201,6 +208,10 @@ def _finder(args: argparse.Namespace) -> int:
     from freeavatar.foundation.training import finder_training
 
     return finder_training.run(args)
+
+
+def _combination(args: argparse.Namespace) -> int:
+    return train_combination.run(args)
 
 
 def _export(args: argparse.Namespace) -> int:

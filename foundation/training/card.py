@@ -46,7 +46,7 @@ def _lines(exported: Exported, net: ExpressionNet, state: State) -> list[str]:
         f"- Trained on {state.samples:,} pictures in {state.seconds / 3600:.2f} h; pretrained as "
         f"masked autoencoder: {'yes' if facts.get('mae') else 'no'}; contrastive loss: "
         f"{facts.get('contrastive', 'unknown')}",
-        f"- Command: `{_without_folders(facts.get('command', 'unknown'))}`",
+        f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
         "- Licence: MIT; the data's licences are below",
         "",
         "## Data",
@@ -80,9 +80,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
             f"- **{name}**: {facts['samples']:,} training pictures, weight {facts['weight']:g}"
         )
         out += [f"  - licence: {line}" for line in manifest.get("licence", [])]
-        out += [
-            f"  - made with `{_without_folders(line)}`" for line in manifest.get("commands", [])
-        ]
+        out += [f"  - made with `{without_folders(line)}`" for line in manifest.get("commands", [])]
         balance = manifest.get("splits", {}).get("train", {}).get("balance", {})
         for key, counts in balance.items():
             if isinstance(counts, Mapping):
@@ -111,7 +109,7 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
     return out
 
 
-def _without_folders(command: str) -> str:
+def without_folders(command: str) -> str:
     """A command with names in the place of paths: where things lay is nobody's business."""
     return " ".join(word.rstrip("/").rpartition("/")[2] for word in command.split())
 

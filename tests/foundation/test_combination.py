@@ -38,6 +38,7 @@ def test_training_learns_which_reader_to_trust(tmp_path: Path) -> None:
     from freeavatar.foundation.training.combination_training import (
         CombinationData,
         export,
+        judge,
         train,
     )
 
@@ -48,9 +49,9 @@ def test_training_learns_which_reader_to_trust(tmp_path: Path) -> None:
     features[:, -104 + 26 : -52] = truth[:, 26:]  # theirs about the second
     truth[::7, 3] = np.nan
     torch.set_num_threads(1)
-    net = train(
-        CombinationData(features=features, blendshapes=truth, shown=1100), epochs=30, batch=128
-    )
+    people = [f"person {i % 12}" for i in range(1024)]
+    data = CombinationData(features=features, blendshapes=truth, people=people, shown=1100)
+    net = train(data, epochs=30, batch=128)
     export(net, tmp_path / "combination.onnx")
 
     found = CombinationModel(tmp_path / "combination.onnx").read(features)
@@ -60,6 +61,10 @@ def test_training_learns_which_reader_to_trust(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
     error = np.nanmean(np.abs(found - truth))
     assert error < 0.6 * np.nanmean(np.abs(truth - np.nanmean(truth, axis=0)))
+    figures = judge(data, epochs=20)
+    assert 100 < figures.faces < 300
+    assert figures.combined[0] < min(figures.ours[0], figures.theirs[0])
+    assert figures.combined[1] > max(figures.ours[1], figures.theirs[1])
 
 
 def test_too_few_faces_are_refused() -> None:
@@ -68,6 +73,7 @@ def test_too_few_faces_are_refused() -> None:
     empty = CombinationData(
         features=np.zeros((5, FEATURES), np.float32),
         blendshapes=np.zeros((5, 52), np.float32),
+        people=["anna"] * 5,
         shown=5,
     )
     with pytest.raises(ValueError, match="5 faces are too few"):
