@@ -64,8 +64,6 @@ class Person:
     """(52,) what the face in the photo shows."""
     places: FloatArray
     """(V, 2) pixel of the photo that each vertex of skin and head shows."""
-    seen: FloatArray
-    """(V, 2) pixel of the photo where each vertex lies in it, seen there or hidden."""
     points: FloatArray
     """(V, 2) pixel of the photo where each vertex is, seen or not."""
     nearness: FloatArray
@@ -145,7 +143,6 @@ def prepare(
         neutral=neutral,
         blendshapes=portraits.blendshapes[index],
         places=_unfolded(rig, points, facing, inside, scale),
-        seen=points,
         points=points,
         nearness=posed.vertices[:, 2].copy(),
         shading=(SOURCE_AMBIENT + SOURCE_LAMP * np.maximum(facing[:, 2], 0)).astype(np.float32),
