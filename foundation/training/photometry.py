@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 
+CALM = 0.5
+"""Share of pictures left as they are: most of what a camera sees is good, and what matters in a
+face is small."""
 OCCLUDED = 0.25
-"""Share of pictures with something before the face."""
+"""Share of the others with something before the face; the further shares are of them, too."""
 SOFT = 0.35
 """Share that is blurred, of low resolution or hard compressed."""
 RELIT = 0.25
@@ -53,8 +56,10 @@ class Photometry:
             rng: decides everything.
             donor: another picture, of which a piece may cover this one.
         """
-        occluded, relit, soft, noisy, grey = rng.random(5)
+        calm, occluded, relit, soft, noisy, grey = rng.random(6)
         out = picture.copy()
+        if calm < CALM:
+            return out
         if occluded < OCCLUDED:
             self._occlude(out, rng, donor)
         if relit < RELIT:
