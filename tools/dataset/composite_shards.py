@@ -1,6 +1,7 @@
 """Writes composites as shards, with several processes, going on where an earlier run stopped."""
 
 import io
+import multiprocessing
 import tarfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -49,7 +50,11 @@ def write_shards(
     missing = [(number, path) for number, path in enumerate(paths) if not path.is_file()]
     if not missing:
         return 0
-    with ProcessPoolExecutor(workers, initializer=_open, initargs=(opened,)) as pool:
+    # A forked process would wait for ever for the threads that MediaPipe has here.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, mp_context=fresh, initializer=_open, initargs=(opened,)
+    ) as pool:
         done = [pool.submit(write_shard, path, number, seed) for number, path in missing]
         for future in tqdm(done, desc="composites", unit="shard", disable=None):
             future.result()
