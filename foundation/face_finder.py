@@ -44,7 +44,7 @@ THRESHOLD = 0.58
 """Lowest score of a face."""
 CANDIDATE = 0.3
 """Lowest score at the first look that earns a closer one."""
-CERTAIN = 0.85
+CERTAIN = 0.8
 """Score from which none is needed."""
 TRUST = 0.7
 """Part of the closer look in the score."""
@@ -123,7 +123,7 @@ class FaceFinder:
         coarse = self._look(picture, AREA // COARSE, sure)
         hits = [hit for hit in coarse if float((hit.box[2:] - hit.box[:2]).max()) > least]
         if not hits and picture.shape[0] * picture.shape[1] > AREA:
-            hits = self._look(picture, AREA * FINE, sure)
+            hits = self._closely(picture, self._look(picture, AREA * FINE, sure))
         return hits
 
     def _closely(self, picture: NDArray[np.uint8], hits: list[FaceHit]) -> list[FaceHit]:
@@ -133,7 +133,7 @@ class FaceFinder:
         for hit in [h for h in hits if h.score < CERTAIN][:MOST_CLOSE]:
             middle = (hit.box[:2] + hit.box[2:]) / 2
             side = AROUND * float((hit.box[2:] - hit.box[:2]).max())
-            corner = middle - side / 2
+            corner = (middle - side / 2).astype(np.float32)
             scale = np.full(2, side / CLOSE)
             near = self._found(_window(picture, corner, side), scale, CANDIDATE)
             moved = [_moved(other, corner) for other in near]
