@@ -1,4 +1,4 @@
-# make demo   set up, then perform the bundled take on the three built-in rigs
+# make demo   set up, then drive the three built-in rigs from the bundled video of an actor
 # make test   set up, then run the whole test suite
 # make check  lint and types
 # make bench  frames per second of the whole path, stage by stage
@@ -18,7 +18,7 @@ RECEIVER_PACKAGES := oscdump:liblo-tools chromium:chromium node:nodejs npm:npm
 
 demo: .venv/.runtime
 	@mkdir -p $(OUT)
-	$(BIN)/freeavatar drive tools/data/demo_take.csv \
+	$(BIN)/freeavatar drive tools/data/actor.mp4 \
 	    --rig mannequin --rig toon --rig fox \
 	    --take '$(OUT)/demo_{rig}.glb' --to osc://127.0.0.1:9000 \
 	    --preview $(OUT)/demo.mp4

@@ -46,7 +46,9 @@ def add_verb(verbs: Any) -> None:
         metavar="M",
         help="repeat the input for M minutes of its own time",
     )
-    p.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
+    p.add_argument(
+        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
+    )
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     p.add_argument("--json", action="store_true", help="print the figures for scripts")
     p.set_defaults(run=run)
