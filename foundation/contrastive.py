@@ -80,6 +80,20 @@ def triplet_loss(embeddings: Tensor, numbers: Tensor, blendshapes: Tensor) -> Te
     return (losses * proper).sum() / proper.sum().clamp(min=1)
 
 
+def compared_loss(embeddings: Tensor, margins: Tensor) -> Tensor:
+    """Triplets whose order people have told.
+
+    Args:
+        embeddings: (3 T, D) unit length; anchor, positive, negative of each in turn.
+        margins: (T,).
+
+    Returns:
+        Mean over the triplets; zero where there are none.
+    """
+    anchor, positive, negative = (embeddings[place::3] for place in range(3))
+    return triplet(anchor, positive, negative, margins).sum() / max(len(margins), 1)
+
+
 def info_nce_loss(embeddings: Tensor, numbers: Tensor, blendshapes: Tensor) -> Tensor:
     """Tell the pictures with the same expression from all others; arguments as `triplet_loss`."""
     embeddings, numbers, blendshapes = _known(embeddings, numbers, blendshapes)

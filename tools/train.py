@@ -28,9 +28,13 @@ examples:
   freeavatar train mae --data puppets avatars frames --out runs/mae --minutes 120
   freeavatar train expression --data puppets:2 avatars --mae runs/mae --out runs/full --minutes 480
   freeavatar train expression --data puppets:2 avatars --out runs/full --minutes 480 --resume
+  freeavatar train expression --data puppets:2 avatars --fec fec --out runs/fec --minutes 480
   freeavatar train finder --data composites --out runs/finder --minutes 60
   freeavatar train export runs/full --out weights
   freeavatar train combination --data puppets avatars --out weights
+
+--fec takes a folder of `freeavatar data fec`: part of each batch then shows triplets that people
+have compared, which need no labels and act on the embedding alone.
 
 two processes:
   torchrun --nproc-per-node 2 -m freeavatar.tools train expression …
@@ -71,6 +75,19 @@ def add_verb(verbs: Any) -> None:
         metavar="PART",
         help="part of a batch that shows other pictures of it again, jittered otherwise, on which "
         "the network must agree; default %(default)s",
+    )
+    expression.add_argument(
+        "--fec",
+        type=Path,
+        metavar="FOLDER",
+        help="triplets of faces that people have compared, made with: data fec",
+    )
+    expression.add_argument(
+        "--fec-part",
+        type=float,
+        default=0.2,
+        metavar="PART",
+        help="part of a batch that shows such triplets; default %(default)s",
     )
     finder = _add(inner, "finder", _finder, "train the face finder")
     finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
@@ -199,7 +216,8 @@ def _expression(args: argparse.Namespace) -> int:
             contrastive=args.contrastive,
             mae=args.mae,
         )
-        feed = _feed(args, processes, second_views=args.second_views)
+        fec = {"fec": args.fec, "fec_part": args.fec_part}
+        feed = _feed(args, processes, second_views=args.second_views, **fec)
         state = train_expression(feed, options, _run_options(args), processes)
         return _done(args, processes, state.best)
 
@@ -258,21 +276,19 @@ def _run_options(args: argparse.Namespace) -> "RunOptions":
     )
 
 
-def _feed(
-    args: argparse.Namespace, processes: "Processes", *, second_views: float = 0.0
-) -> "ShardFeed":
+def _feed(args: argparse.Namespace, processes: "Processes", **chosen: Any) -> "ShardFeed":
     from freeavatar.foundation.training.shard_feed import FeedOptions, ShardFeed
 
     return ShardFeed(
         FeedOptions(
             folders=args.data,
             batch=args.batch,
-            second_views=second_views,
             validated=args.validated,
             workers=args.workers,
             seed=args.seed,
             rank=processes.rank,
             facts={"command": shlex.join(["freeavatar", *sys.argv[1:]])},
+            **chosen,
         )
     )
 

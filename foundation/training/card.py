@@ -52,6 +52,7 @@ def _lines(exported: Exported, net: ExpressionNet, state: State) -> list[str]:
         "## Data",
         "",
         *_data(facts.get("data", {})),
+        *_fec(facts.get("fec", {})),
         "",
         "## Figures",
         "",
@@ -90,6 +91,16 @@ def _data(data: Mapping[str, Any]) -> list[str]:
             else:
                 out.append(f"  - {key}: {counts}")
     return out or ["Unknown."]
+
+
+def _fec(folders: Mapping[str, Any]) -> list[str]:
+    return [
+        f"- **{name}** (FEC, facial expression comparison): {facts['triplets']:,} triplets of "
+        f"{facts['crops']:,} photographs that people have compared, {100 * facts['part']:.0f} % of "
+        "each batch, for the embedding alone\n"
+        "  - licence: the photographs are those of others, each under its own terms"
+        for name, facts in folders.items()
+    ]
 
 
 def _figures(figures: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 Each batch may carry second views of its first pictures (the same pictures, jittered otherwise), on
 which the network must say the same; that needs no label, so pictures of real people with nothing
-known of them take part.
+known of them take part. It may carry triplets of faces that people have compared, too; they act on
+the embedding.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from freeavatar.foundation.config import ExpressionConfig
-from freeavatar.foundation.contrastive import CONTRASTIVE
+from freeavatar.foundation.contrastive import CONTRASTIVE, compared_loss
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.expression_net import ExpressionNet
 from freeavatar.foundation.heads import ExpressionOutput
@@ -89,7 +90,14 @@ def train_expression(
         validate=Validation(feed.validation(), processes),
     )
     started = Run(job, run, processes)
+    _keep_fec(job.facts, started.state.facts)
     return started.train(feed.training(started.state.step))
+
+
+def _keep_fec(asked: dict[str, Any], kept: dict[str, Any]) -> None:
+    """Triplets stay told of in both, whichever part of a resumed run they took part in."""
+    if fec := kept.get("fec", {}) | asked.get("fec", {}):
+        asked["fec"] = kept["fec"] = fec
 
 
 def pretrained_encoder(path: Path, config: ExpressionConfig) -> dict[str, Tensor]:
@@ -127,9 +135,12 @@ class Losses:
             losses["contrastive"] = CONTRASTIVE[self.options.contrastive](
                 found.embedding, batch.targets.expressions, batch.targets.blendshapes
             )
+            end = len(batch) - 3 * len(batch.margins)
+            if len(batch.margins):
+                losses["fec"] = compared_loss(found.embedding[end:], batch.margins)
             if count := batch.second_views:
                 first = ExpressionOutput(*(x[:count] for x in found))
-                second = ExpressionOutput(*(x[-count:] for x in found))
+                second = ExpressionOutput(*(x[end - count : end] for x in found))
                 losses |= consistency_losses(first, second)
             return {**losses, "total": weighted_sum(losses, self.options.weights)}
 

@@ -1,7 +1,7 @@
 """Pictures on their way into a network."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -20,11 +20,26 @@ class Pictures:
     people: Tensor
     """(N,) int64, equal for one identity."""
     second_views: int = 0
-    """How many of the last pictures are the first ones again, jittered otherwise."""
+    """How many of the last pictures before the triplets are the first ones again, jittered
+    otherwise."""
+    margins: Tensor = field(default_factory=lambda: torch.zeros(0))
+    """(T,) of the triplets; the last 3 T pictures are anchor, positive, negative of each in turn,
+    without labels."""
 
     def __len__(self) -> int:
         """Pictures."""
         return len(self.crops)
+
+    def with_triplets(self, triplets: "Pictures") -> "Pictures":
+        """One batch of this one, which has no triplets, and of nothing but triplets."""
+        mine, theirs = vars(self.targets), vars(triplets.targets)
+        return Pictures(
+            crops=torch.cat([self.crops, triplets.crops]),
+            targets=Targets(**{k: torch.cat([v, theirs[k]]) for k, v in mine.items()}),
+            people=torch.cat([self.people, triplets.people]),
+            second_views=self.second_views,
+            margins=triplets.margins,
+        )
 
     def to(self, device: torch.device) -> "Pictures":
         """The same batch on a device."""
@@ -36,6 +51,7 @@ class Pictures:
             targets=Targets(**moved),
             people=self.people,
             second_views=self.second_views,
+            margins=self.margins.to(device, non_blocking=True),
         )
 
 

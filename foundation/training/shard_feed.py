@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from freeavatar.foundation.errors import TrainingError
 
 from .batch_plan import BatchPlan
+from .fec import ComparedFaces, triplet_batches
 from .feeding import Pictures
 from .shard_index import ShardIndex
 from .views import Viewer, plain_batch
@@ -36,6 +37,10 @@ class FeedOptions:
     """Part of a batch that shows its first pictures again, jittered otherwise."""
     partners: float = 0.25
     """Part of a batch that is drawn to fit to another part, see `BatchPlan`."""
+    fec: Path | None = None
+    """Folder of triplets that people have compared, see `ComparedFaces`."""
+    fec_part: float = 0.2
+    """Part of a batch that shows such triplets."""
     validated: int = 2048
     """Validation pictures at most."""
     workers: int = 0
@@ -46,6 +51,21 @@ class FeedOptions:
     facts: dict[str, Any] = field(default_factory=dict)
     """Told in ``run.json`` beside the data."""
 
+    @property
+    def again(self) -> int:
+        """Pictures of a batch that are second views."""
+        return round(self.batch * self.second_views)
+
+    @property
+    def triplets(self) -> int:
+        """Triplets in a batch, at least one where there are any."""
+        return 0 if self.fec is None else max(round(self.batch * self.fec_part / 3), 1)
+
+    @property
+    def drawn(self) -> int:
+        """Pictures of a batch that are drawn from the shards."""
+        return self.batch - self.again - 3 * self.triplets
+
 
 class ShardFeed:
     """Batches out of shards.
@@ -54,7 +74,7 @@ class ShardFeed:
         options: what is fed.
 
     Raises:
-        TrainingError: a folder or a weight is wrong.
+        TrainingError: a folder, a weight or a part is wrong.
     """
 
     def __init__(self, options: FeedOptions) -> None:
@@ -63,11 +83,12 @@ class ShardFeed:
         self._folders = [folder for folder, _ in parsed]
         self._weights = [weight for _, weight in parsed]
         self._index = ShardIndex(self._folders, "train")
+        self._faces = _compared_faces(options)
 
     def training(self, start: int) -> Iterator[Pictures]:
         """Batches without end; ``start`` says how many were taken before, so that none comes
         again in a resumed run."""
-        batches = _Batches(self._index, self._weights, self.options, start)
+        batches = _Batches(self._index, self._weights, self.options, start, self._faces)
         if not self.options.workers:
             return iter(batches)
         loader = DataLoader(
@@ -101,7 +122,7 @@ class ShardFeed:
         ]
 
     def facts(self) -> dict[str, Any]:
-        """Folders, weights, counts and what their manifests say."""
+        """Folders, weights, counts and what their manifests say; ``fec`` where triplets are."""
         data = {}
         for number, (folder, weight) in enumerate(zip(self._folders, self._weights, strict=True)):
             manifest = folder / "manifest.json"
@@ -110,34 +131,64 @@ class ShardFeed:
                 "samples": int((self._index.folders == number).sum()),
                 "manifest": json.loads(manifest.read_text()) if manifest.is_file() else None,
             }
-        return {"data": data, **self.options.facts}
+        facts = {"data": data, **self.options.facts}
+        if self._faces is not None and self.options.fec is not None:
+            part = 3 * self.options.triplets / self.options.batch
+            name = self.options.fec.resolve().name
+            facts["fec"] = {name: {"part": round(part, 3), **self._faces.facts()}}
+        return facts
 
 
 class _Batches(IterableDataset[Pictures]):
     """Endless batches of this process, or of one of its readers."""
 
     def __init__(
-        self, index: ShardIndex, weights: Sequence[float], options: FeedOptions, start: int
+        self,
+        index: ShardIndex,
+        weights: Sequence[float],
+        options: FeedOptions,
+        start: int,
+        faces: ComparedFaces | None,
     ) -> None:
         self._index, self._weights, self._options, self._start = index, weights, options, start
+        self._faces = faces
 
     def __iter__(self) -> Iterator[Pictures]:
         cv2.setNumThreads(1)
         options, reader = self._options, get_worker_info()
-        number = reader.id if reader else 0
-        make = np.random.default_rng([options.seed, options.rank, number, self._start])
+        seeds = [options.seed, options.rank, reader.id if reader else 0, self._start]
+        make = np.random.default_rng(seeds)
         viewer = Viewer(options.seed)
         plan = BatchPlan(self._index, self._weights, make, partners=options.partners)
-        again = round(options.batch * options.second_views)
+        again = options.again
+        triplets: Iterator[Pictures] | None = None
+        if self._faces is not None:
+            # Dice of their own: without triplets the other pictures stay as they are.
+            dice = np.random.default_rng([*seeds, 1])
+            triplets = triplet_batches(self._faces, options.triplets, Viewer(options.seed), dice)
 
         for count in itertools.count(1):
             if count % REFRESH_EVERY == 0 and self._index.refresh():
                 plan.refresh()
-            rows = plan.draw(options.batch - again)
+            rows = plan.draw(options.drawn)
             rows = np.concatenate([rows, rows[:again]])
             samples = [self._index.sample(row) for row in rows]
             people = self._index.people[rows]
-            yield viewer.batch(samples, people, make, second_views=again)
+            batch = viewer.batch(samples, people, make, second_views=again)
+            yield batch if triplets is None else batch.with_triplets(next(triplets))
+
+
+def _compared_faces(options: FeedOptions) -> ComparedFaces | None:
+    if options.fec is None:
+        return None
+    if not 0.0 < options.fec_part < 1.0:
+        raise TrainingError(f"--fec-part {options.fec_part:g}: a part lies between 0 and 1")
+    if options.drawn < max(options.again, 1):
+        raise TrainingError(
+            f"a batch of {options.batch} has no room for {options.triplets} triplets; take a "
+            "larger --batch or a smaller --fec-part or --second-views"
+        )
+    return ComparedFaces(options.fec)
 
 
 def parse_folder(text: str) -> tuple[Path, float]:

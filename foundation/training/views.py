@@ -61,6 +61,25 @@ class Viewer:
                 numbers[i] = -1
         return pictures(views, numbers, people, second_views=second_views)
 
+    def triplets(
+        self, samples: Sequence[Sample], margins: NDArray[np.float32], make: np.random.Generator
+    ) -> Pictures:
+        """A random view of each face of triplets, those of one triplet mirrored alike.
+
+        Args:
+            samples: (3 T) anchor, positive, negative of each in turn; labels are not used.
+            margins: (T,).
+            make: decides everything.
+        """
+        mirrored = np.repeat(make.random(len(margins)) < 0.5, 3)
+        views = [self._view(s, bool(m), make) for s, m in zip(samples, mirrored, strict=True)]
+        nobody = np.full(len(views), -1, np.int64)
+        batch = pictures(views, nobody, nobody)
+        nothing = {k: torch.full_like(v, torch.nan) for k, v in vars(batch.targets).items()
+                   if k != "expressions"}  # fmt: skip
+        targets = dataclasses.replace(batch.targets, **nothing)
+        return dataclasses.replace(batch, targets=targets, margins=torch.from_numpy(margins))
+
     def _view(self, sample: Sample, mirrored: bool, make: np.random.Generator) -> View:
         jitter = dataclasses.replace(random_jitter(make), mirrored=mirrored)
         crop = self._photometry(warp(sample.picture, jitter), make, donor=self._last)
