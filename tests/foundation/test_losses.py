@@ -73,12 +73,23 @@ def test_the_known_are_learned_as_if_the_unknown_were_not_there() -> None:
     wanted.blendshapes[1, 7] = torch.nan
     loss = losses_of(found, wanted)["blendshapes"]
     loss.backward()
-    error = (found.blendshapes[1] - truth).detach()
-    expected = (0.5 * error.abs() + 2 * error.square())[torch.arange(52) != 7].mean()
-    torch.testing.assert_close(loss.detach(), expected)
+    p = found.blendshapes[1].detach()
+    divergence = truth * (truth / p).log() + (1 - truth) * ((1 - truth) / (1 - p)).log()
+    expected = divergence[torch.arange(52) != 7].mean()
+    torch.testing.assert_close(loss.detach(), expected, rtol=1e-4, atol=1e-6)
     assert found.blendshapes.grad is not None
     rows, columns = found.blendshapes.grad.nonzero(as_tuple=True)
     assert set(rows.tolist()) == {1} and set(columns.tolist()) == set(range(52)) - {7}
+
+
+def test_a_channel_at_rest_is_pulled_as_hard_as_any() -> None:
+    """A saturated sigmoid keeps its gradient: it is the difference, whatever the logit."""
+    logits = torch.tensor([[-7.0, -2.0, 0.0]]).repeat(1, 18)[:, :52].requires_grad_()
+    wanted = torch.full((1, 52), 0.6)
+    blendshape_loss(torch.sigmoid(logits), wanted, torch.ones(52)).backward()
+    assert logits.grad is not None
+    expected = (torch.sigmoid(logits.detach()) - wanted) / 52
+    torch.testing.assert_close(logits.grad, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_the_head_loss_is_the_angle() -> None:
