@@ -13,6 +13,7 @@ from freeavatar.foundation.expression import FloatArray
 from freeavatar.foundation.landmarks import LANDMARKS
 
 from .geometry import Jitter, moved, random_jitter, warp
+from .lettering import letters, plain
 from .photometry import Photometry
 
 TARGETS: Mapping[str, tuple[int, ...]] = {
@@ -76,14 +77,18 @@ class Augmenter:
     def without_face(self, picture: NDArray[np.uint8], rng: Generator) -> View:
         """What a lost tracker or a wrong detection shows: beside a face, a bit of one, clutter."""
         kind = rng.random()
-        if kind < 0.35:
+        if kind < 0.3:
             crop = warp(picture, _beside(rng))
-        elif kind < 0.6:
+        elif kind < 0.45:
             crop = warp(picture, _close(rng))
-        elif kind < 0.8:
+        elif kind < 0.6:
             crop = _shuffled(warp(picture, random_jitter(rng)), rng)
-        else:
+        elif kind < 0.7:
             crop = self._photometry.clutter(NETWORK_SIZE, rng)
+        elif kind < 0.78:
+            crop = plain(NETWORK_SIZE, rng)
+        else:
+            crop = letters(NETWORK_SIZE, rng)
         return View(crop=self._photometry(crop, rng), targets=unknown(), face=False)
 
 

@@ -29,7 +29,7 @@ class LossWeights:
     """Chordal distance of rotations, near the angle in radians."""
     place: float = 3.0
     """Absolute error in sides of the crop, and of the logarithm of the metres."""
-    confidence: float = 0.25
+    confidence: float = 1.0
     """Binary cross-entropy."""
     contrastive: float = 0.15
     """Of the chosen loss of `freeavatar.foundation.contrastive`."""

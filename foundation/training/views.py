@@ -16,7 +16,7 @@ from .geometry import moved, random_jitter, warp
 from .losses import Targets
 from .photometry import Photometry
 
-WITHOUT_FACE = 0.05
+WITHOUT_FACE = 0.08
 """Part of the pictures from which the face is taken away."""
 MIRRORED_NUMBER = 1_000_000_000
 """Added to an expression's number where its picture is mirrored: it is another expression then."""
