@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> int:
     training.export(net, path)
     command = shlex.join(["freeavatar", *sys.argv[1:]])
     path.with_suffix(".md").write_text(training.card(data, figures, command))
-    print(json.dumps({"network": str(path), "faces": len(data.features), **asdict(figures)}))
+    print(json.dumps({"network": str(path), "learnt from": len(data.features), **asdict(figures)}))
     return 0

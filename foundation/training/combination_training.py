@@ -24,6 +24,7 @@ from freeavatar.foundation.onnx_session import KIND
 from freeavatar.foundation.samples import Sample, unpack
 
 from .card import without_folders
+from .losses import blendshape_loss
 
 ENLARGED = 3
 """Stored crops are enlarged so that MediaPipe's detector takes to them."""
@@ -146,7 +147,7 @@ def train(
 ) -> CombinationNet:
     """Fit the network.
 
-    The loss is 0.5 L1 + 2 L2 over the known curves, as for the expression network.
+    The loss is that of the expression network, see `blendshape_loss`.
 
     Args:
         data: faces, at least one batch.
@@ -171,7 +172,7 @@ def train(
         for start in range(0, len(order) - batch + 1, batch):
             rows = order[start : start + batch]
             x = features[rows] + NOISE * torch.randn(batch, FEATURES)
-            loss = curve_loss(net(x), truth[rows])
+            loss = blendshape_loss(net(x), truth[rows], torch.ones(len(BLENDSHAPES)))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -222,19 +223,6 @@ def _agreement(found: FloatArray, truth: FloatArray) -> tuple[float, float]:
             x, y = found[known, i], truth[known, i]
             correlations.append(float(np.corrcoef(x, y)[0, 1]) if x.std() > 1e-6 else 0.0)
     return float(np.nanmean(np.abs(found - truth))), float(np.mean(correlations))
-
-
-def curve_loss(found: Tensor, truth: Tensor) -> Tensor:
-    """0.5 L1 + 2 L2 over what is known.
-
-    Args:
-        found: (N, 52).
-        truth: (N, 52), NaN where unknown.
-    """
-    known = torch.isfinite(truth)
-    difference = torch.where(known, found - torch.nan_to_num(truth), 0.0)
-    each = 0.5 * difference.abs() + 2.0 * difference.square()
-    return each.sum() / known.sum().clamp_min(1)
 
 
 def export(net: CombinationNet, path: Path) -> None:
