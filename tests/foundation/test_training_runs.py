@@ -281,7 +281,9 @@ with joined("cpu") as processes:
     run = RunOptions(folder=Path(sys.argv[2]), budget=Budget(samples=64), validate_every=2)
     feed = ToyFeed(batch=8, size=64, second_views=2)
     state = train_expression(feed, ExpressionOptions(config=config), run, processes)
-    print("STATE", processes.rank, processes.count, state.step, state.samples)
+    # In one piece: two processes write to one pipe.
+    said = processes.rank, processes.count, state.step, state.samples
+    sys.stdout.write("STATE {} {} {} {}\\n".format(*said))
 """
 
 

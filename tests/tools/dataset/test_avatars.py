@@ -7,9 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from freeavatar.foundation.bundle import find_bundle
 from freeavatar.foundation.crops import STORED_SIZE
-from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.landmarks import LANDMARKS, places
 from freeavatar.foundation.mediapipe_reader import landmark_finder
@@ -27,11 +25,8 @@ PEOPLE = ("valid", "ict", "makehuman", "toon", "mannequin")
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Path:
-    try:
-        return find_bundle()
-    except ReaderError:
-        pytest.skip("MediaPipe's bundle is absent: face points cannot be found")
+def bundle(shared: Path) -> Path:
+    return shared / "mediapipe" / "face_landmarker.task"
 
 
 @pytest.fixture(scope="module")
