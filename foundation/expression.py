@@ -1,6 +1,8 @@
 """The two things everything else speaks of: a frame that was captured and what it expresses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +24,21 @@ BLENDSHAPES: tuple[str, ...] = (
     "noseSneerRight", "tongueOut",
 )  # fmt: skip
 """ARKit's 52 blendshapes in the order of the Live Link Face packet."""
+
+GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        name: tuple(i for i, channel in enumerate(BLENDSHAPES) if channel.startswith(starts))
+        for name, starts in {
+            "mouth and jaw": ("jaw", "mouth"),
+            "lids": ("eyeBlink", "eyeSquint", "eyeWide"),
+            "brows": ("brow",),
+            "gaze": ("eyeLook",),
+            "cheeks and nose": ("cheek", "nose"),
+            "tongue": ("tongue",),
+        }.items()
+    }
+)
+"""Indices of `BLENDSHAPES` by region of the face."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import number
-from .inputs import DEMO_TAKE, is_take, open_input
+from .inputs import ACTOR_CLIP, DEMO_TAKE, is_take, open_input
 
 if TYPE_CHECKING:
     from .evaluation.speed import Speed
     from .performance import Result
 
-ACTOR_CLIP = DEMO_TAKE.parent / "actor.mp4"
-"""The bundled actor."""
 
 EPILOG = """\
 examples:
@@ -46,9 +44,7 @@ def add_verb(verbs: Any) -> None:
         metavar="M",
         help="repeat the input for M minutes of its own time",
     )
-    p.add_argument(
-        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
-    )
+    p.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     p.add_argument("--json", action="store_true", help="print the figures for scripts")
     p.set_defaults(run=run)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from freeavatar.foundation.expression import GROUPS
 from freeavatar.foundation.expression_net import ExpressionNet
 
 from .checkpoints import State
 from .export import Exported
-from .metrics import GROUPS
 
 
 def write_card(exported: Exported, net: ExpressionNet, state: State) -> Path:

@@ -1,31 +1,16 @@
 """Figures of a validation: how near the read expression is to the true one."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.foundation.contrastive import KNOWN
 from freeavatar.foundation.crops import NETWORK_SIZE
-from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.expression import BLENDSHAPES, GROUPS
 
 Array = NDArray[np.float32]
 
-GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {
-        name: tuple(i for i, channel in enumerate(BLENDSHAPES) if channel.startswith(starts))
-        for name, starts in {
-            "mouth and jaw": ("jaw", "mouth"),
-            "lids": ("eyeBlink", "eyeSquint", "eyeWide"),
-            "brows": ("brow",),
-            "gaze": ("eyeLook",),
-            "cheeks and nose": ("cheek", "nose"),
-            "tongue": ("tongue",),
-        }.items()
-    }
-)
-"""Channels by region of the face."""
 LIVE = 0.01
 """Deviation below which a channel's truth says nothing, so that no correlation is taken."""
 

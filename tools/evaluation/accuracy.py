@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.foundation.crops import NETWORK_SIZE, STORED_SIZE
-from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.expression import BLENDSHAPES, GROUPS
 from freeavatar.foundation.landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 
 from .predictions import Predictions
@@ -22,19 +22,6 @@ SHUT = 0.5
 FEWEST = 10
 """Pictures below which a channel has no figures."""
 
-
-GROUPS: dict[str, tuple[int, ...]] = {
-    group: tuple(i for i, name in enumerate(BLENDSHAPES) if name.startswith(starts))
-    for group, starts in {
-        "mouth and jaw": ("mouth", "jaw"),
-        "lids": ("eyeBlink", "eyeSquint", "eyeWide"),
-        "brows": ("brow",),
-        "gaze": ("eyeLook",),
-        "cheeks and nose": ("cheek", "nose"),
-        "tongue": ("tongue",),
-    }.items()
-}
-"""Channels by region of the face."""
 SINGLED_OUT: dict[str, tuple[str, ...]] = {
     "jaw open": ("jawOpen",),
     "blink": ("eyeBlinkLeft", "eyeBlinkRight"),

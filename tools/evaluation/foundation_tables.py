@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.expression import BLENDSHAPES, GROUPS
 
-from .accuracy import GROUPS, Accuracy, Row
+from .accuracy import Accuracy, Row
 from .charts import dots
 from .predictions import Predictions
 from .report import Section

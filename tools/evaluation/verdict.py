@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .accuracy import GROUPS, SINGLED_OUT
+from freeavatar.foundation.expression import GROUPS
+
+from .accuracy import SINGLED_OUT
 from .apertures import GROUPS as APERTURE_GROUPS
 from .foundation_tables import BOTH
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from freeavatar.tools.evaluation.accuracy import GROUPS, SINGLED_OUT
+from freeavatar.foundation.expression import GROUPS
+from freeavatar.tools.evaluation.accuracy import SINGLED_OUT
 from freeavatar.tools.evaluation.verdict import verdicts
 
 
