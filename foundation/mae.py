@@ -10,12 +10,11 @@ Source:
 from dataclasses import dataclass
 
 import torch
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from .config import MAEConfig
 from .masking import random_masks, visible_indices
-from .vit import Encoder, normalised
+from .vit import Encoder, normalised, transformer_blocks
 
 
 def to_patches(pixels: Tensor, patch: int) -> Tensor:
@@ -70,9 +69,8 @@ class MAE(nn.Module):
         self.positions = nn.Parameter(torch.zeros(1, encoder.tokens, width))
         nn.init.trunc_normal_(self.hidden_token, std=0.02)
         nn.init.trunc_normal_(self.positions, std=0.02)
-        self.blocks = nn.ModuleList(
-            Block(width, config.decoder_heads, mlp_ratio=4.0, qkv_bias=True)
-            for _ in range(config.decoder_depth)
+        self.blocks = transformer_blocks(
+            width, config.decoder_heads, mlp_ratio=4.0, depth=config.decoder_depth
         )
         self.norm = nn.LayerNorm(width)
         self.paint = nn.Linear(width, encoder.patch**2 * 3)
