@@ -149,11 +149,14 @@ class MAEConfig(Config):
 class HeadsConfig(Config):
     """What is read from the tokens."""
 
-    kind: ClassVar[str] = "expression-heads/2"
+    kind: ClassVar[str] = "expression-heads/3"
 
     token_dim: int = 32
     """Numbers kept of every token; together they keep where in the face something is."""
     hidden_dim: int = 384
+    """Width of the layer behind points, rotation, place and confidence."""
+    meaning_dim: int = 512
+    """Width of the two layers behind blendshapes, gaze and embedding."""
     embedding_dim: int = 64
     landmarks: int = len(LANDMARKS)
 

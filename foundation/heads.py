@@ -16,7 +16,7 @@ from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 
 _START = {"blendshapes": -2.0, "place": 0.5, "landmarks": 0.5}
 """Biases at the start: a face mostly at rest, in the middle of the crop."""
-_MEANING = ("blendshapes", "eyes", "embedding")
+MEANING = ("blendshapes", "eyes", "embedding")
 """Heads that also see what was found of points and rotation."""
 
 
@@ -66,15 +66,39 @@ def rotation_from_6d(numbers: Tensor) -> Tensor:
 
 
 class Shape(nn.Module):
-    """The face's points without where, how large and how tilted the face is in the crop."""
+    """The face's points without where, how large and how tilted the face is in the crop.
+
+    Expressions move a point by a small part of its distance from the middle, so the numbers are
+    standardised. That is done by slowly learnt statistics in training as well: those of a batch of
+    32 would shake every number by a fifth of its deviation, more than most expressions move it.
+    """
+
+    FOLLOW = 0.02
+    """Part of the way that the statistics go toward each batch's."""
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, landmarks: int) -> None:
         super().__init__()
-        # Expressions move a point by a small part of its distance from the middle.
-        self.norm = nn.BatchNorm1d(2 * landmarks)
+        self.register_buffer("mean", torch.zeros(2 * landmarks))
+        self.register_buffer("deviation", torch.full((2 * landmarks,), 0.1))
 
     def forward(self, points: Tensor) -> Tensor:
         """(N, L, 2) to (N, 2 L)."""
+        level = self.level(points)
+        if self.training:
+            with torch.no_grad():
+                self.mean.lerp_(level.mean(dim=0), self.FOLLOW)
+                spread = (level - self.mean).square().mean(dim=0)
+                variance = self.deviation.square().lerp_(spread, self.FOLLOW)
+                self.deviation.copy_(variance.clamp(min=1e-5).sqrt())
+        out: Tensor = (level - self.mean) / self.deviation
+        return out
+
+    @staticmethod
+    def level(points: Tensor) -> Tensor:
+        """(N, L, 2) to (N, 2 L): eyes level, in sizes of the face from the middle of the eyes."""
         right = points[:, list(RIGHT_EYE_CORNERS)].mean(dim=1)
         left = points[:, list(LEFT_EYE_CORNERS)].mean(dim=1)
         across = functional.normalize(left - right, dim=-1, eps=0.05)
@@ -82,16 +106,23 @@ class Shape(nn.Module):
         cos, sin = across[:, :1], across[:, 1:]
         level = torch.stack((x * cos + y * sin, y * cos - x * sin), dim=-1)
         size = level.square().sum(dim=-1).mean(dim=1).clamp(min=0.01).sqrt()
-        out: Tensor = self.norm((level / size[:, None, None]).flatten(1))
-        return out
+        return (level / size[:, None, None]).flatten(1)
 
 
 class Heads(nn.Module):
     """Tokens to numbers: a few of every token, a hidden layer, one linear map for each head.
 
-    What the face expresses has a second hidden layer, which also sees the points and the head's
-    rotation that were found: where lids and lips are is learnt long before what it means.
+    What the face expresses has hidden layers of its own. They see the same few of every token, and
+    the points and the head's rotation that were found: where lids and lips are is learnt long
+    before what it means.
+
+    Out of training each blendshape is put on its scale: ``(value - rest) * gain``, cut at 0 and 1.
+    A network that is unsure says the mean of what may be, too much at rest and too little in full
+    swing; see `freeavatar.foundation.training.calibration`.
     """
+
+    rest: Tensor
+    gain: Tensor
 
     def __init__(self, config: HeadsConfig, *, tokens: int, dim: int) -> None:
         super().__init__()
@@ -108,9 +139,21 @@ class Heads(nn.Module):
             "embedding": config.embedding_dim,
         }
         self.shape = Shape(config.landmarks)
-        seen = config.hidden_dim + 2 * config.landmarks + widths["head"]
-        self.meaning = nn.Linear(seen, config.hidden_dim)
-        self.out = nn.ModuleDict({k: nn.Linear(config.hidden_dim, n) for k, n in widths.items()})
+        self.register_buffer("rest", torch.zeros(len(BLENDSHAPES)))
+        self.register_buffer("gain", torch.ones(len(BLENDSHAPES)))
+        seen = tokens * config.token_dim + 2 * config.landmarks + widths["head"]
+        self.meaning = nn.Sequential(
+            nn.Linear(seen, config.meaning_dim),
+            nn.GELU(),
+            nn.Linear(config.meaning_dim, config.meaning_dim),
+            nn.GELU(),
+        )
+        self.out = nn.ModuleDict(
+            {
+                k: nn.Linear(config.meaning_dim if k in MEANING else config.hidden_dim, n)
+                for k, n in widths.items()
+            }
+        )
         for name, linear in self.out.items():
             assert isinstance(linear, nn.Linear)
             if name != "embedding":
@@ -125,20 +168,53 @@ class Heads(nn.Module):
         # Half precision would round a landmark to a quarter of a pixel.
         with torch.autocast(tokens.device.type, enabled=False):
             tokens = tokens.float()
-            x = functional.gelu(self.trunk(self.narrow(tokens).flatten(1)))
-            raw = {k: linear(x) for k, linear in self.out.items() if k not in _MEANING}
-            points = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
-            # Detached: what the face means shall not pull at where its points are.
-            seen = torch.cat((x, self.shape(points.detach()), raw["head"].detach()), dim=1)
-            x = functional.gelu(self.meaning(seen))
-            raw |= {k: self.out[k](x) for k in _MEANING}
+            raw, seen = self.placed(tokens)
+            raw |= self.meant(seen)
             return ExpressionOutput(
-                blendshapes=torch.sigmoid(raw["blendshapes"]),
-                eyes=raw["eyes"].reshape(-1, 2, 2),
+                blendshapes=self._scaled(raw["blendshapes"]),
+                eyes=raw["eyes"],
                 head=rotation_from_6d(raw["head"]),
                 place=raw["place"],
-                landmarks=points,
+                landmarks=raw["landmarks"],
                 confidence=torch.sigmoid(raw["confidence"]).squeeze(-1),
-                embedding=functional.normalize(raw["embedding"], dim=-1),
+                embedding=raw["embedding"],
                 tokens=tokens,
             )
+
+    def placed(self, tokens: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Where the face and its points are.
+
+        Args:
+            tokens: (N, T, dim) float32.
+
+        Returns:
+            The heads that say so, by name, and (N, S) what `meant` sees.
+        """
+        few = self.narrow(tokens).flatten(1)
+        x = functional.gelu(self.trunk(few))
+        raw = {k: linear(x) for k, linear in self.out.items() if k not in MEANING}
+        raw["landmarks"] = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
+        # Detached: what the face means shall not pull at where its points are.
+        shape = self.shape(raw["landmarks"].detach())
+        return raw, torch.cat((few, shape, raw["head"].detach()), dim=1)
+
+    def meant(self, seen: Tensor, *, dropout: float = 0.0) -> dict[str, Tensor]:
+        """What the face expresses: blendshapes (N, 52) not yet scaled, eyes and embedding.
+
+        Args:
+            seen: (N, S) of `placed`.
+            dropout: part of the hidden numbers that is left out at random.
+        """
+        x = seen
+        for layer in self.meaning:
+            x = layer(x)
+            if dropout and isinstance(layer, nn.GELU):
+                x = functional.dropout(x, dropout)
+        return {
+            "blendshapes": torch.sigmoid(self.out["blendshapes"](x)),
+            "eyes": self.out["eyes"](x).reshape(-1, 2, 2),
+            "embedding": functional.normalize(self.out["embedding"](x), dim=-1),
+        }
+
+    def _scaled(self, values: Tensor) -> Tensor:
+        return values if self.training else ((values - self.rest) * self.gain).clamp(0.0, 1.0)

@@ -10,6 +10,8 @@ Sources:
     Gao et al., MCMAE: Masked Convolution Meets Masked Autoencoders, NeurIPS 2022.
 """
 
+from typing import Any
+
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
@@ -40,8 +42,8 @@ def transformer_blocks(dim: int, heads: int, *, mlp_ratio: float, depth: int) ->
         Block(dim, heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth)
     )
     for block in blocks:
-        assert isinstance(block, Block)
-        block.attn.fused_attn = torch.cuda.is_available()
+        attention: Any = block.attn
+        attention.fused_attn = torch.cuda.is_available()
     return blocks
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from freeavatar.foundation.training.shard_feed import ShardFeed
 
 SIZES = ("tiny", "small", "base")
+CALIBRATED = 4000
+"""Validation pictures at most on which an export is put on its scale."""
 CONTRASTIVE = ("both", "ranking", "infonce", "triplet", "none")
 
 EPILOG = """\
@@ -29,8 +31,9 @@ examples:
   freeavatar train expression --data puppets:2 avatars --mae runs/mae --out runs/full --minutes 480
   freeavatar train expression --data puppets:2 avatars --out runs/full --minutes 480 --resume
   freeavatar train expression --data puppets:2 avatars --fec fec --out runs/fec --minutes 480
+  freeavatar train readout runs/full --data puppets:2 avatars --out runs/read --minutes 8
   freeavatar train finder --data composites --out runs/finder --minutes 60
-  freeavatar train export runs/full --out weights
+  freeavatar train export runs/read --out weights --calibrate puppets avatars --int8
   freeavatar train combination --data puppets avatars --out weights
 
 --fec takes a folder of `freeavatar data fec`: part of each batch then shows triplets that people
@@ -66,6 +69,13 @@ def add_verb(verbs: Any) -> None:
         "--mae", type=Path, metavar="RUN|FILE", help="start from this pretrained encoder"
     )
     expression.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="FILE|RUN",
+        help="go on from these weights (.onnx, also those that ship, or a run) with new data",
+    )
+    expression.add_argument(
         "--contrastive", choices=CONTRASTIVE, default="both", help="default %(default)s"
     )
     expression.add_argument(
@@ -89,6 +99,23 @@ def add_verb(verbs: Any) -> None:
         metavar="PART",
         help="part of a batch that shows such triplets; default %(default)s",
     )
+    readout = _add(
+        inner, "readout", _readout, "train anew what reads the expression from a finished encoder"
+    )
+    readout.add_argument("run_folder", type=Path, metavar="RUN", help="of train expression")
+    _add_data(readout)
+    _add_common(readout, batch=256)
+    readout.add_argument("--rate", type=float, default=1e-3, help="peak; default %(default)s")
+    readout.add_argument(
+        "--count",
+        type=int,
+        default=80_000,
+        metavar="N",
+        help="pictures whose view is kept, in 5 kB of memory each; default %(default)s",
+    )
+    readout.add_argument(
+        "--dropout", type=float, default=0.2, metavar="PART", help="default %(default)s"
+    )
     finder = _add(inner, "finder", _finder, "train the face finder")
     finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
     _add_common(finder, batch=32)
@@ -102,6 +129,19 @@ def add_verb(verbs: Any) -> None:
     export.add_argument("--name", default="expression", help="of the file; default %(default)s")
     export.add_argument(
         "--half", action="store_true", help="store weights in half precision: half the size"
+    )
+    export.add_argument(
+        "--calibrate",
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="put each blendshape on its scale by the validation people of these shards",
+    )
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="make NAME.onnx an eight-bit copy, about twice as fast; the network itself is kept "
+        "beside it as NAME_full.onnx, for --from",
     )
     export.add_argument(
         "--data", nargs="+", default=[], metavar="FOLDER", help="real crops to check the file on"
@@ -215,11 +255,38 @@ def _expression(args: argparse.Namespace) -> int:
             config=ExpressionConfig(encoder=ENCODERS[args.size]),
             contrastive=args.contrastive,
             mae=args.mae,
+            start=args.start,
         )
         fec = {"fec": args.fec, "fec_part": args.fec_part}
         feed = _feed(args, processes, second_views=args.second_views, **fec)
         state = train_expression(feed, options, _run_options(args), processes)
         return _done(args, processes, state.best)
+
+
+def _readout(args: argparse.Namespace) -> int:
+    from freeavatar.foundation.training.loop import RunOptions
+    from freeavatar.foundation.training.readout_training import ReadoutOptions, train_readout
+    from freeavatar.foundation.training.schedule import Budget, Schedule
+
+    with _processes(args) as processes:
+        # The views are gathered in batches as the encoder takes them best.
+        batch, args.batch = args.batch, 128
+        state = train_readout(
+            args.run_folder,
+            _feed(args, processes),
+            ReadoutOptions(count=args.count, dropout=args.dropout, batch=batch, seed=args.seed),
+            RunOptions(
+                folder=args.out,
+                budget=Budget(minutes=args.minutes, samples=args.samples),
+                schedule=Schedule(peak=args.rate),
+                resume=args.resume,
+                validate_every=500,
+                half=False,
+            ),
+        )
+        figures = state.facts["validation"]
+        print(json.dumps({"run": str(args.out), "correlation": figures.get("correlation")}))
+        return 0
 
 
 def _finder(args: argparse.Namespace) -> int:
@@ -235,21 +302,39 @@ def _combination(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from freeavatar.foundation.training.card import write_card
     from freeavatar.foundation.training.export import export_facts, export_network, load_network
-    from freeavatar.foundation.training.shard_feed import some_crops
+    from freeavatar.foundation.training.shard_feed import FeedOptions, ShardFeed, some_crops
 
+    if args.int8 and not args.calibrate:
+        raise TrainingError("--int8 measures ranges on faces: name shards with --calibrate")
     net, state = load_network(args.run_folder)
+    people = []
+    if args.calibrate:
+        from freeavatar.foundation.training.calibration import calibrate
+
+        feed = ShardFeed(FeedOptions(folders=args.calibrate, validated=CALIBRATED))
+        people = list(feed.validation())
+        state.facts["validation"] = calibrate(net, people)
+        state.facts["calibrated"] = True
+    path = args.out / f"{args.name}.onnx"
     exported = export_network(
         net,
-        args.out / f"{args.name}.onnx",
+        path.with_stem(f"{args.name}_full") if args.int8 else path,
         facts=export_facts(state, version=metadata.version("freeavatar")),
         crops=some_crops(args.data) if args.data else None,
         half=args.half,
     )
-    card = write_card(exported, net, state)
+    quantised = None
+    if args.int8:
+        from freeavatar.foundation.training.quantise import quantise
+
+        quantised = quantise(exported.path, path, people)
+    card = write_card(exported, net, state, quantised)
     print(
         f"{exported.path}: {exported.bytes / 1e6:.1f} MB, {exported.milliseconds:.2f} ms a crop, "
         f"differs from torch by {exported.difference:.1e}; {card}"
     )
+    if quantised is not None:
+        print(f"{quantised.path}: {quantised.bytes / 1e6:.1f} MB in eight bits")
     return 0
 
 

@@ -6,15 +6,24 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from freeavatar.foundation.errors import TrainingError
+
+HELD = 4000
+"""Validation faces at most on which the readers are weighed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument(
         "--data", nargs="+", type=Path, required=True, metavar="FOLDER",
-        help="shards; their validation people are learnt from, whom our network has not seen",
+        help="shards; of their training people is learnt what MediaPipe's points mean, of their "
+        "validation people how far to trust which reader",
+    )  # fmt: skip
+    parser.add_argument(
+        "--count", type=int, default=20_000, metavar="N",
+        help="training faces that MediaPipe looks at; default %(default)s",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--mediapipe-bundle", type=Path, metavar="FILE")
@@ -32,19 +41,25 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.foundation.expression_model import ExpressionModel
     from freeavatar.foundation.training import combination_training as training
 
-    shards = sorted(s for folder in args.data for s in folder.glob("validation-*.tar"))
-    if not shards:
-        raise TrainingError("no validation-*.tar in the folders; make them with: freeavatar data")
-    faces = tqdm(training.read_faces(shards), unit=" faces", disable=None)
-    data = training.gather(
-        iter(faces), find_bundle(args.mediapipe_bundle), ExpressionModel(args.weights)
-    )
-    figures = training.judge(data, epochs=args.epochs)
+    def shards(split: str) -> list[list[Path]]:
+        found = [sorted(folder.glob(f"{split}-*.tar")) for folder in args.data]
+        if not any(found):
+            raise TrainingError(f"no {split}-*.tar in the folders; make them with: freeavatar data")
+        return found
+
+    def faces(split: str, count: int) -> Any:
+        return tqdm(training.alternating(shards(split), count), split, unit=" faces", disable=None)
+
+    bundle = find_bundle(args.mediapipe_bundle)
+    ours = ExpressionModel(args.weights)
+    held = training.gather(iter(faces("validation", HELD)), bundle, ours)
+    data = training.gather(iter(faces("train", args.count)), bundle)
     net = training.train(data, epochs=args.epochs)
+    figures = training.judge(net, held)
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "combination.onnx"
     training.export(net, path)
     command = shlex.join(["freeavatar", *sys.argv[1:]])
-    path.with_suffix(".md").write_text(training.card(data, figures, command))
+    path.with_suffix(".md").write_text(training.card(data, held, figures, command))
     print(json.dumps({"network": str(path), "learnt from": len(data.features), **asdict(figures)}))
     return 0

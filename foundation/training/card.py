@@ -9,30 +9,36 @@ from freeavatar.foundation.expression_net import ExpressionNet
 
 from .checkpoints import State
 from .export import Exported
+from .quantise import Quantised
 
 
-def write_card(exported: Exported, net: ExpressionNet, state: State) -> Path:
+def write_card(
+    exported: Exported, net: ExpressionNet, state: State, quantised: Quantised | None = None
+) -> Path:
     """Write ``NAME.md`` beside ``NAME.onnx``.
 
     Args:
         exported: what was written.
+        quantised: its eight-bit copy, which then has the name.
         net: the network.
         state: of the checkpoint; figures are those of its validation.
 
     Returns:
         The card's path.
     """
-    path = exported.path.with_suffix(".md")
-    path.write_text("\n".join(_lines(exported, net, state)) + "\n")
+    path = (quantised or exported).path.with_suffix(".md")
+    path.write_text("\n".join(_lines(exported, net, state, quantised)) + "\n")
     return path
 
 
-def _lines(exported: Exported, net: ExpressionNet, state: State) -> list[str]:
+def _lines(
+    exported: Exported, net: ExpressionNet, state: State, quantised: Quantised | None
+) -> list[str]:
     parameters = sum(p.numel() for p in net.parameters())
     encoder = net.config.encoder
     facts = state.facts
     return [
-        f"# {exported.path.name}",
+        f"# {(quantised or exported).path.name}",
         "",
         "Reads a face's expression from an aligned crop: 52 ARKit blendshapes, gaze, head rotation "
         "and place, 156 face points, confidence, a 64-D embedding of the expression.",
@@ -40,12 +46,15 @@ def _lines(exported: Exported, net: ExpressionNet, state: State) -> list[str]:
         f"- Architecture: convolutional stem, {encoder.depth} transformer blocks {encoder.dim} "
         f"wide, {encoder.tokens} tokens; {parameters / 1e6:.2f} M parameters; configuration "
         f"{net.config.digest()}",
-        f"- File: {exported.bytes / 1e6:.1f} MB; differs from the trained network by at most "
-        f"{exported.difference:.1e} (tokens {exported.tokens_difference:.1e}); "
+        *_eight_bits(quantised),
+        f"- File {exported.path.name}: {exported.bytes / 1e6:.1f} MB; differs from the trained "
+        f"network by at most {exported.difference:.1e} (tokens {exported.tokens_difference:.1e}); "
         f"{exported.milliseconds:.2f} ms a crop on one thread where it was exported",
         f"- Trained on {state.samples:,} pictures in {state.seconds / 3600:.2f} h; pretrained as "
         f"masked autoencoder: {'yes' if facts.get('mae') else 'no'}; contrastive loss: "
         f"{facts.get('contrastive', 'unknown')}",
+        *_start(facts.get("start")),
+        *_scales(facts),
         f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
         "- Licence: MIT; the data's licences are below",
         "",
@@ -70,6 +79,32 @@ def _lines(exported: Exported, net: ExpressionNet, state: State) -> list[str]:
         "- Children and people with facial differences or palsy are not in the data; see the "
         "balance above for who else is under-represented.",
         "- Blendshapes say how a face moves, not what a person feels; do not judge people by them.",
+    ]
+
+
+def _eight_bits(quantised: Quantised | None) -> list[str]:
+    if quantised is None:
+        return []
+    names = ("correlation", "mean absolute error", "landmarks, px")
+    lost = (f"{n} {quantised.before[n]:.3f} to {quantised.after[n]:.3f}" for n in names)
+    return [
+        f"- File {quantised.path.name}: {quantised.bytes / 1e6:.1f} MB; the same network in eight "
+        f"bits, which changes {', '.join(lost)} on the validation pictures"
+    ]
+
+
+def _scales(facts: Mapping[str, Any]) -> list[str]:
+    if not facts.get("calibrated"):
+        return []
+    return ["- Blendshapes put on their scales by the validation people, on whom the figures are"]
+
+
+def _start(start: Mapping[str, Any] | None) -> list[str]:
+    if not start:
+        return []
+    return [
+        f"- Went on from the weights of `{start['file']}`, which had been trained on "
+        f"{start['samples']:,} pictures before these"
     ]
 
 

@@ -1,9 +1,11 @@
 """Trains the network that weighs MediaPipe's reading together with ours.
 
-It learns on people whom the expression network has not seen in training: on those it has, it would
-seem more exact than it is, and be trusted too much.
+A perceptron first learns from many faces what MediaPipe's points and curves mean. How much of that
+and how much of our own reading each channel takes is then measured on people whom neither has seen
+in training: on those it has, our network would seem more exact than it is.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,25 +14,31 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 from torch import Tensor, nn
 
 from freeavatar.foundation.combination import FEATURES, SIGNATURE, combined_features
 from freeavatar.foundation.crops import crop_around
 from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
 from freeavatar.foundation.expression_model import ExpressionModel
-from freeavatar.foundation.landmarks import LANDMARKS
+from freeavatar.foundation.landmarks import LANDMARKS, MIRRORED
 from freeavatar.foundation.mediapipe_landmarker import Landmarker
 from freeavatar.foundation.onnx_session import KIND
 from freeavatar.foundation.samples import Sample, unpack
 
 from .card import without_folders
+from .geometry import SWAPPED
 from .losses import blendshape_loss
 
 ENLARGED = 3
 """Stored crops are enlarged so that MediaPipe's detector takes to them."""
 NOISE = 0.02
 """Standard deviation of the noise on the features while training."""
-WIDTH = 384
+WIDTH = 512
+COUNT = len(BLENDSHAPES)
+THEIRS = FEATURES - COUNT
+"""Features that MediaPipe gives; ours follow."""
+POINTS = 2 * len(LANDMARKS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,17 @@ class CombinationData:
         )
 
 
+def alternating(folders: Sequence[Sequence[Path]], count: int) -> Iterator[Sample]:
+    """The first ``count`` faces, one of each folder's shards in turn.
+
+    Raises:
+        ValueError: see `read_faces`.
+    """
+    sources = [read_faces(shards) for shards in folders]
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*sources))
+    return itertools.islice((s for s in turns if s is not None), count)
+
+
 def read_faces(shards: Sequence[Path]) -> Iterator[Sample]:
     """The faces with known curves of some shards.
 
@@ -74,13 +93,15 @@ def read_faces(shards: Sequence[Path]) -> Iterator[Sample]:
                 yield sample
 
 
-def gather(samples: Iterator[Sample], bundle: Path, model: ExpressionModel) -> CombinationData:
+def gather(
+    samples: Iterator[Sample], bundle: Path, model: ExpressionModel | None = None
+) -> CombinationData:
     """Let both readers look at each face.
 
     Args:
         samples: faces with known curves.
         bundle: MediaPipe's ``face_landmarker.task``.
-        model: our expression network.
+        model: our expression network; without it our curves are all 0.
     """
     theirs = Landmarker(bundle)
     rows: list[FloatArray] = []
@@ -104,50 +125,63 @@ def gather(samples: Iterator[Sample], bundle: Path, model: ExpressionModel) -> C
 
 
 def _features(
-    picture: NDArray[np.uint8], theirs: Landmarker, model: ExpressionModel
+    picture: NDArray[np.uint8], theirs: Landmarker, model: ExpressionModel | None
 ) -> FloatArray | None:
     large = cv2.resize(picture, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_CUBIC)
     faces = theirs.find(np.asarray(large, np.uint8))
     if not faces:
         return None
     face = max(faces, key=lambda f: float(np.prod(f.box[2:] - f.box[:2])))
-    crop = crop_around(face.landmarks[list(LANDMARKS)] / np.float32(ENLARGED))
-    ours = model.read(crop.cut(picture)[None]).blendshapes[0]
+    ours = np.zeros(COUNT, np.float32)
+    if model is not None:
+        crop = crop_around(face.landmarks[list(LANDMARKS)] / np.float32(ENLARGED))
+        ours = model.read(crop.cut(picture)[None]).blendshapes[0]
     return combined_features(face.landmarks, face.head, face.blendshapes, ours)
 
 
 class CombinationNet(nn.Module):
-    """A perceptron of two hidden layers: (N, FEATURES) to (N, 52) in 0..1."""
+    """Weighted sum of what a perceptron reads from MediaPipe's features, and of our curves.
+
+    (N, FEATURES) to (N, 52), 0 or more.
+    """
 
     mean: Tensor
     deviation: Tensor
+    shares: Tensor
 
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
+        self.register_buffer("shares", torch.tensor([[1.0], [0.0]]).repeat(1, COUNT))
         self.layers = nn.Sequential(
-            nn.Linear(FEATURES, WIDTH),
+            nn.Linear(THEIRS, WIDTH),
             nn.GELU(),
             nn.Dropout(0.1),
             nn.Linear(WIDTH, WIDTH),
             nn.GELU(),
             nn.Dropout(0.1),
-            nn.Linear(WIDTH, len(BLENDSHAPES)),
+            nn.Linear(WIDTH, COUNT),
         )
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, FEATURES) to (N, 52)."""
-        out: Tensor = torch.sigmoid(self.layers((features - self.mean) / self.deviation))
+    def meant(self, theirs: Tensor) -> Tensor:
+        """(N, THEIRS) to (N, 52) in 0..1: the perceptron alone."""
+        out: Tensor = torch.sigmoid(self.layers((theirs - self.mean) / self.deviation))
         return out
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The weighted sum."""
+        theirs, ours = features[:, :THEIRS], features[:, THEIRS:]
+        return self.shares[0] * self.meant(theirs) + self.shares[1] * ours
 
 
 def train(
     data: CombinationData, *, epochs: int = 40, batch: int = 256, seed: int = 0
 ) -> CombinationNet:
-    """Fit the network.
+    """Fit the perceptron; the sum is all its own.
 
-    The loss is that of the expression network, see `blendshape_loss`.
+    The loss is that of the expression network, see `blendshape_loss`. Half of each batch is
+    mirrored.
 
     Args:
         data: faces, at least one batch.
@@ -161,23 +195,64 @@ def train(
     if len(data.features) < batch:
         raise ValueError(f"{len(data.features)} faces are too few; {batch} is the least")
     torch.manual_seed(seed)
-    features = torch.from_numpy(data.features)
+    features = torch.from_numpy(data.features[:, :THEIRS])
     truth = torch.from_numpy(data.blendshapes)
-    net = CombinationNet(features.mean(0), features.std(0).clamp_min(0.02))
+    both = torch.cat([features, mirrored(features)])
+    net = CombinationNet(both.mean(0), both.std(0).clamp_min(0.02))
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.02)
     steps = epochs * (len(features) // batch)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=2e-3, total_steps=steps)
+    half = batch // 2
     for _ in range(epochs):
         order = torch.randperm(len(features))
         for start in range(0, len(order) - batch + 1, batch):
             rows = order[start : start + batch]
-            x = features[rows] + NOISE * torch.randn(batch, FEATURES)
-            loss = blendshape_loss(net(x), truth[rows], torch.ones(len(BLENDSHAPES)))
+            x, wanted = features[rows], truth[rows]
+            x = torch.cat([x[:half], mirrored(x[half:])])
+            wanted = torch.cat([wanted[:half], wanted[half:, SWAPPED]])
+            found = net.meant(x + NOISE * torch.randn_like(x))
+            loss = blendshape_loss(found, wanted, torch.ones(COUNT))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             plan.step()
     return net.eval()
+
+
+def mirrored(theirs: Tensor) -> Tensor:
+    """MediaPipe's features (N, THEIRS) of the mirrored faces."""
+    count = len(theirs)
+    points = theirs[:, :POINTS].reshape(count, -1, 2)[:, list(MIRRORED)]
+    points = points * torch.tensor([-1.0, 1.0])
+    flip = torch.tensor([[-1.0], [1.0], [1.0]]) * torch.tensor([-1.0, 1.0])
+    head = theirs[:, POINTS : POINTS + 6].reshape(count, 3, 2) * flip
+    curves = theirs[:, POINTS + 6 :][:, SWAPPED]
+    return torch.cat([points.flatten(1), head.flatten(1), curves], dim=1)
+
+
+def weigh(net: CombinationNet, data: CombinationData) -> None:
+    """Set each channel's shares: the least squares, none below 0, the same for both sides.
+
+    Args:
+        net: whose perceptron is trained.
+        data: faces of people whom neither the perceptron nor our network was trained on.
+    """
+    with torch.no_grad():
+        meant = net.meant(torch.from_numpy(data.features[:, :THEIRS])).numpy()
+    ours = data.features[:, THEIRS:]
+    for channel in range(COUNT):
+        sides = sorted({channel, int(SWAPPED[channel])})
+        truth = data.blendshapes[:, sides]
+        known = np.isfinite(truth).all(axis=1)
+        if channel == sides[0] and known.sum() > 2:
+            pair = np.stack([_centred(p[known][:, sides]) for p in (meant, ours)], axis=1)
+            shares = nnls(pair, _centred(truth[known]))[0]
+            for side in sides:
+                net.shares[:, side] = torch.from_numpy(shares)
+
+
+def _centred(values: FloatArray) -> FloatArray:
+    return np.asarray((values - values.mean(axis=0)).ravel(), np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,26 +265,26 @@ class CombinationFigures:
     faces: int
 
 
-def judge(data: CombinationData, *, epochs: int = 40, seed: int = 0) -> CombinationFigures:
-    """Train on four fifths of the people and measure on the others.
+def judge(net: CombinationNet, held: CombinationData, *, seed: int = 0) -> CombinationFigures:
+    """Weigh on half of the people kept back, measure on the others; then weigh on all of them.
 
     Args:
-        data: faces of at least ten people.
-        epochs: passes of the training.
-        seed: of the choice of people and of the training.
+        net: whose perceptron is trained; it keeps the shares of all.
+        held: as for `weigh`, faces of at least two people.
+        seed: of the choice of people.
     """
-    names = sorted(set(data.people))
-    left_out = set(np.random.default_rng(seed).permutation(names)[: max(len(names) // 5, 1)])
-    held = np.array([p in left_out for p in data.people])
-    net = train(data.rows(~held), epochs=epochs, seed=seed)
-    seen = data.rows(held)
+    names = sorted(set(held.people))
+    left_out = set(np.random.default_rng(seed).permutation(names)[: max(len(names) // 2, 1)])
+    rows = np.array([p in left_out for p in held.people])
+    weigh(net, held.rows(~rows))
+    seen = held.rows(rows)
     with torch.no_grad():
-        combined = net(torch.from_numpy(seen.features)).numpy()
-    count = len(BLENDSHAPES)
+        combined = net(torch.from_numpy(seen.features)).clamp(0, 1).numpy()
+    weigh(net, held)
     return CombinationFigures(
         combined=_agreement(combined, seen.blendshapes),
-        ours=_agreement(seen.features[:, -count:], seen.blendshapes),
-        theirs=_agreement(seen.features[:, -2 * count : -count], seen.blendshapes),
+        ours=_agreement(seen.features[:, THEIRS:], seen.blendshapes),
+        theirs=_agreement(seen.features[:, THEIRS - COUNT : THEIRS], seen.blendshapes),
         faces=len(seen.features),
     )
 
@@ -243,9 +318,17 @@ def export(net: CombinationNet, path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def card(data: CombinationData, figures: CombinationFigures, command: str) -> str:
-    """The model card."""
-    people = len(set(data.people))
+def card(
+    data: CombinationData, held: CombinationData, figures: CombinationFigures, command: str
+) -> str:
+    """The model card.
+
+    Args:
+        data: what the perceptron learnt from.
+        held: what the shares were weighed on.
+        figures: of `judge`.
+        command: that trained it.
+    """
     rows = (
         f"| {name} | {error:.4f} | {correlation:.3f} |"
         for name, (error, correlation) in (
@@ -261,15 +344,17 @@ def card(data: CombinationData, figures: CombinationFigures, command: str) -> st
             "Weighs MediaPipe's face landmarks and blendshapes together with our own network's "
             "blendshapes: 52 ARKit blendshapes out. Used where MediaPipe's bundle is at hand.",
             "",
-            f"- A perceptron of two hidden layers of {WIDTH}.",
-            f"- Learnt from {len(data.features):,} rendered faces of {people} people whom the "
-            f"expression network has not seen in training (MediaPipe found them in {data.shown:,} "
-            "pictures).",
+            f"- A perceptron of two hidden layers of {WIDTH} on MediaPipe's features, and two "
+            "shares of each channel: of what it says, and of what our network says.",
+            f"- The perceptron learnt from {len(data.features):,} rendered faces of "
+            f"{len(set(data.people))} training people (MediaPipe found them in {data.shown:,} "
+            f"pictures), the shares from {len(held.features):,} faces of {len(set(held.people))} "
+            "validation people.",
             f"- Command: `{without_folders(command)}`",
-            "- Licence: MIT; data as in expression.md (its validation people).",
+            "- Licence: MIT; data as in expression.md.",
             "",
-            f"Figures on {figures.faces:,} pictures of a fifth of the people, left out for this "
-            "(rendered; on real video expect less):",
+            f"Figures on {figures.faces:,} pictures of half of the validation people, left out for "
+            "this (rendered; on real video expect less):",
             "",
             "| reader | mean absolute error | mean correlation |",
             "|---|---|---|",

@@ -34,6 +34,7 @@ from .losses import (
     weighted_sum,
 )
 from .metrics import channel_correlations, expression_figures, triplet_accuracy
+from .warm_start import start_from
 
 WEIGHED = 4096
 """Pictures from which the weights of the channels are taken."""
@@ -49,12 +50,16 @@ class ExpressionOptions:
     """A name of `freeavatar.foundation.contrastive.CONTRASTIVE`."""
     mae: Path | None = None
     """Checkpoint or run of a masked autoencoder whose encoder is taken over."""
+    start: Path | None = None
+    """Weights to start from: an exported file, a checkpoint or a run, see `start_from`."""
 
     def __post_init__(self) -> None:
         """Refuse an unknown loss."""
         if self.contrastive not in CONTRASTIVE:
             names = ", ".join(CONTRASTIVE)
             raise TrainingError(f"there is no contrastive loss {self.contrastive!r}; {names}")
+        if self.mae is not None and self.start is not None:
+            raise TrainingError("start from an autoencoder or from other weights, not from both")
 
 
 def train_expression(
@@ -72,8 +77,12 @@ def train_expression(
         TrainingError: the folder holds another run, or the loss is no number any more.
     """
     model = ExpressionNet(options.config)
+    judged = feed.validation()
+    started: dict[str, Any] = {}
     if options.mae is not None:
         model.encoder.load_state_dict(pretrained_encoder(options.mae, options.config))
+    elif options.start is not None and not run.resume:
+        started["start"] = start_from(options.start, model, judged[0].crops)
     channels = channel_weights(feed.blendshapes(WEIGHED))
     job = Job(
         model=model,
@@ -83,15 +92,16 @@ def train_expression(
             "weights": asdict(options.weights),
             "contrastive": options.contrastive,
             "mae": options.mae is not None,
+            **started,
             **feed.facts(),
         },
         losses=Losses(options=options, channels=channels, processes=processes),
         size=len,
-        validate=Validation(feed.validation(), processes),
+        validate=Validation(judged, processes),
     )
-    started = Run(job, run, processes)
-    _keep_fec(job.facts, started.state.facts)
-    return started.train(feed.training(started.state.step))
+    training = Run(job, run, processes)
+    _keep_fec(job.facts, training.state.facts)
+    return training.train(feed.training(training.state.step))
 
 
 def _keep_fec(asked: dict[str, Any], kept: dict[str, Any]) -> None:

@@ -228,7 +228,7 @@ def _optimiser(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
         {"params": drawn, "weight_decay": options.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=options.schedule.peak, betas=(0.9, 0.98), foreach=True)
+    return torch.optim.AdamW(groups, lr=options.schedule.peak, betas=(0.9, 0.99), foreach=True)
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from freeavatar.foundation.training.export import (
 from freeavatar.foundation.training.expression_training import ExpressionOptions, train_expression
 from freeavatar.foundation.training.loop import BEST, LAST, Job, Run, RunOptions
 from freeavatar.foundation.training.mae_training import train_mae
+from freeavatar.foundation.training.quantise import quantise
+from freeavatar.foundation.training.readout_training import ReadoutOptions, train_readout
 from freeavatar.foundation.training.schedule import Budget, Schedule
 
 from .toy_faces import ToyFeed, toy_pictures
@@ -238,9 +240,9 @@ def test_the_file_says_what_torch_says(trained: Path, tmp_path: Path, half: bool
     metadata = session.get_modelmeta().custom_metadata_map
     assert metadata[KIND] == "expression/1" and metadata["version"] == "1.2.3"
     assert json.loads(metadata["config"]) == CONFIG.to_dict()
-    # Those after convolutions are folded into them; the one of the face's shape stays.
+    # Folded into the convolutions.
     kinds = [node.op_type for node in onnx.load(path).graph.node]
-    assert kinds.count("BatchNormalization") == 1
+    assert kinds.count("BatchNormalization") == 0
     card = write_card(exported, net, state).read_text()
     assert "| tongue |" in card and "**toy**: 32 training pictures" in card
 
@@ -305,3 +307,67 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     assert {"STATE 0 2 4 64", "STATE 1 2 4 64"} <= set(done.stdout.splitlines())
     assert len(log_lines(tmp_path / "run", "validation")) == 2
     assert checkpoints.load(tmp_path / "run" / LAST).state.samples == 64
+
+
+def test_the_eight_bit_copy_is_smaller_and_says_nearly_the_same(
+    trained: Path, tmp_path: Path
+) -> None:
+    net, state = load_network(trained)
+    facts = export_facts(state, version="1")
+    exported = export_network(net, tmp_path / "net_full.onnx", facts=facts)
+    batches = [toy_pictures(64, seed=seed, size=64) for seed in (4, 5, 6, 7)]
+    copy = quantise(exported.path, tmp_path / "net.onnx", batches)
+
+    assert copy.bytes < 0.7 * exported.bytes
+    session = onnxruntime.InferenceSession(copy.path)
+    assert session.get_modelmeta().custom_metadata_map["precision"] == "int8"
+    kinds = {node.op_type for node in onnx.load(copy.path).graph.node}
+    assert "QuantizeLinear" in kinds
+    crops = toy_pictures(8, seed=9, size=64).crops.numpy()
+    full = onnxruntime.InferenceSession(exported.path)
+    for name, most in (("blendshapes", 0.05), ("landmarks", 0.02)):
+        found, wanted = (s.run([name], {"crop": crops})[0] for s in (session, full))
+        assert 0 < np.abs(found - wanted).mean() < most
+    assert abs(copy.after["correlation"] - copy.before["correlation"]) < 0.01
+    card = write_card(exported, net, state, copy).read_text()
+    assert card.startswith("# net.onnx") and "in eight bits" in card.replace("\n", " ")
+
+
+def test_an_eight_bit_copy_that_loses_too_much_is_not_written(
+    trained: Path, tmp_path: Path
+) -> None:
+    """Ranges measured in the dark do not hold for faces."""
+    net, state = load_network(trained)
+    path = tmp_path / "net_full.onnx"
+    export_network(net, path, facts=export_facts(state, version="1"))
+    dark = toy_pictures(256, seed=4, size=64)
+    dark.crops.zero_()
+    with pytest.raises(TrainingError, match=r"in eight bits .* the copy was not written"):
+        quantise(path, tmp_path / "net.onnx", [dark, toy_pictures(64, seed=5, size=64)])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net_full.onnx"]
+
+
+def test_the_readout_learns_again_and_nothing_else_changes(trained: Path, tmp_path: Path) -> None:
+    before, _ = load_network(trained)
+    start = tmp_path / "start.safetensors"
+    checkpoint = checkpoints.load(trained / BEST)
+    torch.manual_seed(5)
+    spoilt = ExpressionNet(CONFIG)
+    checkpoints.fill(spoilt, checkpoint.part("average"))
+    for layer in (*spoilt.heads.meaning, spoilt.heads.out["blendshapes"]):
+        if isinstance(layer, torch.nn.Linear):
+            layer.reset_parameters()
+    spoilt_average = checkpoints.Average(spoilt)
+    checkpoints.save(start, checkpoint.state, model=spoilt, average=spoilt_average)
+
+    options = ReadoutOptions(count=600, batch=32)
+    out = tmp_path / "out"
+    state = train_readout(start, ToyFeed(size=64), options, run_options(out, samples=32 * 200))
+
+    assert state.facts["readout"]["pictures"] == 608
+    assert state.facts["validation"]["correlation"] > 0.8
+    after, _ = load_network(out)
+    old, new = before.state_dict(), after.state_dict()
+    changed = {k for k in old if not torch.equal(old[k], new[k])}
+    assert changed and all(k.startswith(("heads.meaning.", "heads.out.")) for k in changed)
+    assert not any("landmarks" in k or "out.head" in k for k in changed)

@@ -1,0 +1,92 @@
+"""Puts each blendshape on its scale: at rest it says nothing, in full swing as much as is true.
+
+A network trained on likelihoods says the mean of what a picture may show. Where it is unsure that
+is too much at rest and too little in full swing. Two numbers of each channel, measured on people
+whom it was not trained on, take both back; what they do to the order of values is nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.expression_net import ExpressionNet
+from freeavatar.foundation.heads import Heads
+
+from .distributed import Processes
+from .expression_training import Validation
+from .feeding import Pictures
+from .geometry import SWAPPED
+
+RESTS = np.linspace(0.0, 0.3, 16)
+GAINS = np.linspace(1.0, 2.5, 16)
+SWING = 0.85
+"""Least deviation of a channel in deviations of its truth, as far as `GAINS` reach."""
+LIVE = 0.01
+"""Deviation of the truth below which a channel stays as it is."""
+FEWEST = 50
+"""Pictures below which a channel stays as it is."""
+
+Array = NDArray[np.float32]
+
+
+def scales(found: Array, wanted: Array) -> tuple[Array, Array]:
+    """Rest and gain of each channel with the least absolute error among those that swing enough.
+
+    Args:
+        found: (N, 52) as the network says them unscaled.
+        wanted: (N, 52) truth, NaN where unknown.
+
+    Returns:
+        Rest (52,) 0..0.3 and gain (52,) 1..2.5, the same for a channel and its other side.
+    """
+    rest = np.zeros(len(BLENDSHAPES), np.float32)
+    gain = np.ones(len(BLENDSHAPES), np.float32)
+    for channel in range(len(BLENDSHAPES)):
+        sides = sorted({channel, int(SWAPPED[channel])})
+        if channel != sides[0]:
+            continue
+        truth, value = (a[:, sides].ravel() for a in (wanted, found))
+        known = np.isfinite(truth)
+        if known.sum() >= FEWEST and truth[known].std() > LIVE:
+            rest[sides], gain[sides] = _best(value[known], truth[known])
+    return rest, gain
+
+
+def _best(value: Array, truth: Array) -> tuple[float, float]:
+    choices = []
+    for rest in RESTS:
+        for gain in GAINS:
+            scaled = np.clip((value - rest) * gain, 0.0, 1.0)
+            missing = max(SWING - float(scaled.std() / truth.std()), 0.0)
+            choices.append((round(missing, 2), float(np.abs(scaled - truth).mean()), rest, gain))
+    _, _, rest, gain = min(choices)
+    return float(rest), float(gain)
+
+
+def set_scales(heads: Heads, rest: Array, gain: Array) -> None:
+    """Give heads the numbers of `scales`, each (52,)."""
+    heads.rest.copy_(torch.from_numpy(rest))
+    heads.gain.copy_(torch.from_numpy(gain))
+
+
+@torch.no_grad()
+def calibrate(net: ExpressionNet, batches: Sequence[Pictures]) -> dict[str, Any]:
+    """Set a network's scales by pictures of people whom it was not trained on.
+
+    Args:
+        net: in evaluation mode.
+        batches: such pictures, as they are.
+
+    Returns:
+        Figures of the network with its scales on these pictures, see `Validation`.
+    """
+    count = len(BLENDSHAPES)
+    set_scales(net.heads, np.zeros(count, np.float32), np.ones(count, np.float32))
+    found = np.concatenate([net(b.crops).blendshapes.numpy() for b in batches])
+    wanted = np.concatenate([b.targets.blendshapes.numpy() for b in batches])
+    set_scales(net.heads, *scales(found, wanted))
+    return Validation(batches, Processes())(net)

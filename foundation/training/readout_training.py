@@ -1,0 +1,217 @@
+"""Trains anew what reads the expression from a finished encoder.
+
+Of what a picture costs in training, the encoder takes nearly all. Once it stays as it is, its view
+of many pictures can be kept, and the small layers behind it see each of them many times over.
+
+Source:
+    Kang et al., Decoupling Representation and Classifier, ICLR 2020.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from freeavatar.foundation.config import ExpressionConfig
+from freeavatar.foundation.contrastive import CONTRASTIVE
+from freeavatar.foundation.expression_net import ExpressionNet
+from freeavatar.foundation.heads import MEANING, Heads
+from freeavatar.foundation.vit import normalised
+
+from . import checkpoints
+from .distributed import Processes
+from .expression_training import WEIGHED, Validation
+from .feeding import Feed, Pictures
+from .loop import BEST, Job, Run, RunOptions
+from .losses import LossWeights, absolute_loss, blendshape_loss, channel_weights, weighted_sum
+from .metrics import channel_correlations, correlations, triplet_accuracy
+
+PARTS = ("meaning.", *(f"out.{name}." for name in MEANING))
+"""Tensors of the heads that are trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutOptions:
+    """What is particular to this training."""
+
+    count: int = 80_000
+    """Pictures whose view is kept, each once augmented."""
+    dropout: float = 0.2
+    contrastive: str = "both"
+    """A name of `freeavatar.foundation.contrastive.CONTRASTIVE`."""
+    batch: int = 256
+    seed: int = 0
+    weights: LossWeights = dataclasses.field(default_factory=LossWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """What `Heads.meant` sees of N pictures, and what is known of them."""
+
+    seen: Tensor
+    """(N, S) float16."""
+    blendshapes: Tensor
+    """(N, 52) NaN where unknown."""
+    eyes: Tensor
+    """(N, 2, 2) NaN where unknown."""
+    expressions: Tensor
+    """(N,) int64."""
+    people: Tensor
+    """(N,) int64."""
+
+    def __len__(self) -> int:
+        """Pictures."""
+        return len(self.seen)
+
+    def rows(self, chosen: Tensor) -> "Views":
+        """Some of the pictures."""
+        return Views(**{k: v[chosen] for k, v in vars(self).items()})
+
+
+class Readout(nn.Module):
+    """The trained part of some heads: views to blendshapes, eyes and embedding."""
+
+    def __init__(self, heads: Heads, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        for name, parameter in heads.named_parameters():
+            parameter.requires_grad_(name.startswith(PARTS))
+        self._dropout = dropout
+
+    def forward(self, seen: Tensor) -> dict[str, Tensor]:
+        """(N, S) as `Heads.meant`."""
+        return self.heads.meant(seen.float(), dropout=self._dropout if self.training else 0.0)
+
+
+def train_readout(
+    start: Path, feed: Feed, options: ReadoutOptions, run: RunOptions
+) -> checkpoints.State:
+    """Train on kept views; ``best.safetensors`` in ``run.folder`` then is the whole network.
+
+    Args:
+        start: checkpoint or folder of a run of `train_expression`.
+        feed: training and validation pictures.
+        run: its folder gets ``readout`` with the course of this training.
+
+    Returns:
+        The state of the whole network, with figures of its validation.
+
+    Raises:
+        TrainingError: there is no such checkpoint, or the folder holds another run.
+    """
+    checkpoint = checkpoints.load(start / BEST if start.is_dir() else start)
+    net = ExpressionNet(ExpressionConfig.from_dict(checkpoint.state.config))
+    checkpoints.fill(net, checkpoint.part("average"))
+    net.eval()
+    judged = list(feed.validation())
+    held = gather(net, iter(judged), sum(len(b) for b in judged), "validation")
+    kept = gather(net, feed.training(0), options.count, "views")
+    channels = channel_weights(feed.blendshapes(WEIGHED))
+    job = Job(
+        model=Readout(net.heads, options.dropout),
+        config=checkpoint.state.config,
+        facts={"trained": "readout", "pictures": len(kept)},
+        losses=_Losses(options=options, channels=channels),
+        size=len,
+        validate=_Validation(held),
+    )
+    inner = Run(job, dataclasses.replace(run, folder=run.folder / "readout"), Processes())
+    inner.train(shuffled(kept, options.batch, options.seed))
+    best = checkpoints.load(run.folder / "readout" / BEST)
+    checkpoints.fill(net.heads, _without_prefix(best.part("average"), "heads."))
+    state = checkpoint.state
+    with torch.no_grad():
+        figures = Validation(judged, Processes())(net.eval())
+    state.facts |= {
+        "readout": {"pictures": len(kept), "views": best.state.samples},
+        "validation": figures,
+    }
+    whole = checkpoints.Average(net)
+    checkpoints.save(run.folder / BEST, state, model=net, average=whole)
+    return state
+
+
+@torch.no_grad()
+def gather(net: ExpressionNet, batches: Iterator[Pictures], count: int, what: str) -> Views:
+    """The view that a network has of the faces of ``count`` pictures."""
+    parts: list[Views] = []
+    net = net.to(memory_format=torch.channels_last)
+    seen_so_far = 0
+    with tqdm(total=count, desc=what, unit=" pictures", disable=None) as bar:
+        while seen_so_far < count:
+            batch = next(batches)
+            with torch.autocast("cpu", torch.bfloat16):
+                tokens = net.encoder(normalised(batch.crops))
+            _, seen = net.heads.placed(tokens.float())
+            faces = batch.targets.face > 0.5
+            views = Views(
+                seen=seen.half(),
+                blendshapes=batch.targets.blendshapes,
+                eyes=batch.targets.eyes,
+                expressions=batch.targets.expressions,
+                people=batch.people,
+            )
+            parts.append(views.rows(faces))
+            seen_so_far += len(batch)
+            bar.update(len(batch))
+    return Views(**{k: torch.cat([vars(p)[k] for p in parts]) for k in vars(parts[0])})
+
+
+def shuffled(views: Views, batch: int, seed: int) -> Iterator[Views]:
+    """Batches of passes through all views without end."""
+    make = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(len(views), generator=make)
+        for start in range(0, max(len(order) - batch, 0) + 1, batch):
+            yield views.rows(order[start : start + batch])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Losses:
+    options: ReadoutOptions
+    channels: Tensor
+
+    def __call__(self, model: nn.Module, batch: Views) -> dict[str, Tensor]:
+        with torch.autocast("cpu", enabled=False):
+            found: Mapping[str, Tensor] = model(batch.seen)
+            contrastive = CONTRASTIVE[self.options.contrastive]
+            losses = {
+                "blendshapes": blendshape_loss(
+                    found["blendshapes"], batch.blendshapes, self.channels
+                ),
+                "eyes": absolute_loss(found["eyes"], batch.eyes),
+                "contrastive": contrastive(
+                    found["embedding"], batch.expressions, batch.blendshapes
+                ),
+            }
+            return {**losses, "total": weighted_sum(losses, self.options.weights)}
+
+
+class _Validation:
+    """Judges by the views of validation people."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+
+    def __call__(self, model: nn.Module) -> dict[str, Any]:
+        """``correlation``, ``triplets`` and each channel; ``score`` is the correlation."""
+        found = {k: v.float().numpy() for k, v in model(self._views.seen).items()}
+        wanted = self._views.blendshapes.numpy()
+        each = correlations(found["blendshapes"], wanted)
+        people = self._views.people.numpy()
+        mean = float(each[each == each].mean())
+        return {
+            "correlation": mean,
+            "triplets": triplet_accuracy(found["embedding"], wanted, people),
+            "channels": channel_correlations(found["blendshapes"], wanted),
+            "score": mean,
+        }
+
+
+def _without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items()}

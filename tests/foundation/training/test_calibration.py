@@ -1,0 +1,60 @@
+"""Scales of the blendshapes: rest is zero, swings are as large as they should be."""
+
+import numpy as np
+import torch
+
+from freeavatar.foundation.config import HeadsConfig
+from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.heads import Heads
+from freeavatar.foundation.training.calibration import GAINS, RESTS, scales, set_scales
+
+OPEN, LEFT = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("mouthSmileLeft")
+RIGHT = BLENDSHAPES.index("mouthSmileRight")
+
+
+def damped(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Curves mostly at rest, and a network that says 0.1 there and half of every swing."""
+    make = np.random.default_rng(seed)
+    wanted = make.uniform(0, 1, (600, 52)) * (make.random((600, 52)) < 0.4)
+    found = 0.1 + 0.5 * wanted + make.normal(0, 0.01, wanted.shape)
+    return found.clip(0, 1).astype(np.float32), wanted.astype(np.float32)
+
+
+def test_damped_curves_get_their_rest_and_their_swing_back() -> None:
+    found, wanted = damped()
+    rest, gain = scales(found, wanted)
+    np.testing.assert_allclose(rest, 0.1, atol=0.03)
+    np.testing.assert_allclose(gain, 2.0, atol=0.25)
+    scaled = ((found - rest) * gain).clip(0, 1)
+    assert np.abs(scaled - wanted).mean() < 0.2 * np.abs(found - wanted).mean()
+
+
+def test_both_sides_are_scaled_alike_and_unknown_channels_stay() -> None:
+    found, wanted = damped()
+    found[:, LEFT] = 0.05 + 0.9 * wanted[:, LEFT]
+    wanted[:, OPEN] = np.nan
+    rest, gain = scales(found, wanted)
+    assert rest[LEFT] == rest[RIGHT] and gain[LEFT] == gain[RIGHT]
+    assert (rest[OPEN], gain[OPEN]) == (0, 1)
+    assert set(rest.round(6)) <= set(RESTS.astype(np.float32).round(6)) | {0}
+    assert set(gain.round(6)) <= set(GAINS.astype(np.float32).round(6))
+
+
+def test_a_right_network_is_left_alone() -> None:
+    _, wanted = damped()
+    rest, gain = scales(wanted, wanted)
+    assert not rest.any() and (gain == 1).all()
+
+
+def test_heads_scale_out_of_training_only() -> None:
+    torch.manual_seed(0)
+    heads = Heads(HeadsConfig(token_dim=4, hidden_dim=16, meaning_dim=16), tokens=4, dim=8)
+    tokens = torch.randn(3, 4, 8)
+    with torch.no_grad():
+        plain = heads.eval()(tokens).blendshapes
+        rest, gain = np.full(52, 0.05, np.float32), np.full(52, 2.0, np.float32)
+        set_scales(heads, rest, gain)
+        scaled = heads(tokens).blendshapes
+        training = heads.train()(tokens).blendshapes
+    torch.testing.assert_close(scaled, ((plain - 0.05) * 2).clamp(0, 1))
+    assert (training > 0).all() and (training - plain).abs().max() < 0.2
