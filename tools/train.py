@@ -118,6 +118,12 @@ def add_verb(verbs: Any) -> None:
     )
     finder = _add(inner, "finder", _finder, "train the face finder")
     finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
+    finder.add_argument(
+        "--quantise",
+        type=Path,
+        metavar="FILE",
+        help="no training: write the eight-bit copy of this trained file (.onnx) into --out",
+    )
     _add_common(finder, batch=32)
     combination = _add(
         inner, "combination", _combination, "train what weighs MediaPipe together with our network"

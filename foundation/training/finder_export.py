@@ -11,8 +11,14 @@ from freeavatar.foundation.finder_net import FinderConfig, FinderNet, FinderPeak
 from freeavatar.foundation.onnx_session import KIND, Network
 
 from .checkpoints import fill, load
+from .finder_data import decoded, read_shard, shards_of
+from .quantise import eight_bits
 
 TOLERANCE = 1e-4
+RANGED = 60
+"""Composites on which the ranges of the eight-bit copy are measured."""
+EXACT = "/net/heads"
+"""Part of the names of the operators that stay in full precision there: score, box and points."""
 SHAPE = (352, 640)
 
 
@@ -70,3 +76,24 @@ def _write(peaks: FinderPeaks, path: Path) -> None:
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, {KIND: SIGNATURE.kind})
     onnx.save(model, str(path))
+
+
+def quantise(path: Path, composites: Path, out: Path) -> None:
+    """Write the eight-bit copy of an exported face finder.
+
+    Args:
+        path: ``.onnx`` that `export` wrote.
+        composites: folder with composites of validation people.
+        out: gets the copy.
+
+    Raises:
+        TrainingError: there are no composites.
+    """
+    shown = []
+    for shard in shards_of(composites, "validation"):
+        for data, _ in read_shard(shard)[: RANGED - len(shown)]:
+            shown.append({INPUT: decoded(data)[None]})
+    part = out.with_name(out.name + ".part")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    eight_bits(path, part, shown, exact=EXACT)
+    part.replace(out)

@@ -22,7 +22,7 @@ from freeavatar.foundation.finder_targets import loss
 
 from . import checkpoints, distributed
 from .finder_data import Batch, batches, decoded, read_shard, shards_of
-from .finder_export import export
+from .finder_export import export, quantise
 from .finder_validation import tallies
 from .schedule import Budget, Schedule
 
@@ -56,6 +56,11 @@ class FinderRun:
 
 def run(args: argparse.Namespace) -> int:
     """Run ``freeavatar train finder``; its folder gets the best network as ONNX too."""
+    path = args.out / FINDER.name
+    if args.quantise is not None:
+        quantise(args.quantise, args.data, path)
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB in eight bits")
+        return 0
     best = train(
         FinderRun(
             data=args.data,
@@ -67,7 +72,6 @@ def run(args: argparse.Namespace) -> int:
             device=args.device,
         )
     )
-    path = args.out / FINDER.name
     apart = export(best, path)
     print(f"{path}: differs from torch by {apart:.1e}")
     return 0

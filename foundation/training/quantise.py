@@ -1,7 +1,7 @@
-"""The copy of an exported expression network that runs: eight-bit weights and activations.
+"""The copy of an exported network that runs: eight-bit weights and activations.
 
 On processors with eight-bit dot products it takes about half the time, and a third of the space.
-The last linear maps stay in full precision: they place points to a fraction of a pixel.
+The last maps stay in full precision: they place points and boxes to a fraction of a pixel.
 
 Source:
     Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
@@ -10,7 +10,7 @@ Source:
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,13 @@ from freeavatar.foundation.errors import TrainingError
 from .feeding import Pictures
 from .metrics import expression_figures
 
+Inputs = dict[str, NDArray[np.uint8]]
 CALIBRATED = 256
 """Pictures on which the ranges of the activations are measured."""
 KINDS = ("Conv", "MatMul", "Gemm")
 """Operators with weights; the others stay as they are."""
 EXACT = "/heads/out."
-"""Part of the names of the operators that stay in full precision."""
+"""Part of the names of the expression network's operators that stay in full precision."""
 MOST_LOST = {"correlation": 0.01, "landmarks, px": -0.1}
 """Most that a figure may fall (rise, where negative) on the pictures it is judged by."""
 
@@ -67,12 +68,7 @@ def quantise(path: Path, out: Path, batches: Sequence[Pictures]) -> Quantised:
     """
     crops = np.concatenate([b.crops.numpy() for b in batches])
     part = out.with_name(out.name + ".part")
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "plain.onnx"
-        quant_pre_process(str(path), str(plain), skip_symbolic_shape=True)
-        exact = [n.name for n in onnx.load(plain).graph.node if EXACT in n.name]
-        _quietly_quantised(plain, part, crops[:CALIBRATED], exact)
-    _copy_about(path, part)
+    eight_bits(path, part, [{"crop": c[None]} for c in crops[:CALIBRATED]], exact=EXACT)
     before, after = (_figures(file, batches) for file in (path, part))
     for name, most in MOST_LOST.items():
         lost = (before[name] - after[name]) * np.sign(most)
@@ -86,38 +82,48 @@ def quantise(path: Path, out: Path, batches: Sequence[Pictures]) -> Quantised:
     return Quantised(path=out, bytes=out.stat().st_size, before=before, after=after)
 
 
-def _quietly_quantised(
-    plain: Path, part: Path, crops: NDArray[np.uint8], exact: Sequence[str]
-) -> None:
+def eight_bits(path: Path, out: Path, inputs: Sequence[Inputs], *, exact: str) -> None:
+    """Write the eight-bit copy of an ONNX file, with what that says of itself.
+
+    Args:
+        path: in full precision.
+        out: gets the copy.
+        inputs: on which the ranges of the activations are measured.
+        exact: operators whose name holds this stay in full precision.
+    """
     root = logging.getLogger()
     level = root.level
+    # The quantiser gives advice at length.
     root.setLevel(logging.ERROR)
     try:
-        quantize_static(
-            str(plain),
-            str(part),
-            _Crops(crops),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=list(KINDS),
-            nodes_to_exclude=list(exact),
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            plain = Path(folder) / "plain.onnx"
+            quant_pre_process(str(path), str(plain), skip_symbolic_shape=True)
+            quantize_static(
+                str(plain),
+                str(out),
+                _Shown(inputs),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=list(KINDS),
+                nodes_to_exclude=[n.name for n in onnx.load(plain).graph.node if exact in n.name],
+            )
     finally:
         root.setLevel(level)
+    _copy_about(path, out)
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]
-    """Shows crops one by one."""
+class _Shown(CalibrationDataReader):  # type: ignore[misc]
+    """Inputs one by one."""
 
-    def __init__(self, crops: NDArray[np.uint8]) -> None:
-        self._crops: Iterator[NDArray[np.uint8]] = iter(np.split(crops, len(crops)))
+    def __init__(self, inputs: Sequence[Inputs]) -> None:
+        self._inputs = iter(inputs)
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+    def get_next(self) -> Inputs | None:
         """The next one; None after the last."""
-        crop = next(self._crops, None)
-        return None if crop is None else {"crop": crop}
+        return next(self._inputs, None)
 
 
 def _copy_about(path: Path, part: Path) -> None:

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from freeavatar.foundation.errors import TrainingError
-from freeavatar.foundation.face_finder import FaceFinder
+from freeavatar.foundation.face_finder import INPUT, OUTPUTS, SIGNATURE, FaceFinder
 from freeavatar.foundation.finder_grid import STRIDES, faces_of_cells
 from freeavatar.foundation.finder_net import FinderConfig, FinderNet
 from freeavatar.foundation.finder_targets import FACE_NUMBERS, loss, targets
+from freeavatar.foundation.onnx_session import Network
 from freeavatar.foundation.training import finder_training
-from freeavatar.foundation.training.finder_data import mirrored, varied
-from freeavatar.foundation.training.finder_export import export
+from freeavatar.foundation.training.finder_data import decoded, mirrored, read_shard, varied
+from freeavatar.foundation.training.finder_export import export, quantise
 from freeavatar.foundation.training.finder_tally import Tally
 from freeavatar.foundation.training.schedule import Budget
 
@@ -155,6 +156,18 @@ def test_a_short_run_learns_resumes_and_exports(tmp_path: Path) -> None:
     onnx = tmp_path / "finder.onnx"
     assert export(best, onnx) < 1e-4
     assert FaceFinder(onnx, threshold=0.99).find(np.zeros((48, 64, 3), np.uint8)) == []
+
+    quantise(onnx, tmp_path, tmp_path / "small" / "finder.onnx")
+    assert (tmp_path / "small" / "finder.onnx").stat().st_size < 0.6 * onnx.stat().st_size
+    (data, _), *_ = read_shard(tmp_path / "validation-000000.tar")
+    picture = decoded(data)[None]
+    full, small = (
+        Network(p, SIGNATURE).run(**{INPUT: picture})
+        for p in (onnx, tmp_path / "small" / "finder.onnx")
+    )
+    for name in OUTPUTS:
+        apart = np.abs(full[name] - small[name])
+        assert 0 < apart.max() and apart.mean() < 0.2 * full[name].std(), name
 
 
 def test_without_data_one_line_says_what_to_do(tmp_path: Path) -> None:
