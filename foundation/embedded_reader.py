@@ -1,7 +1,7 @@
 """Reads expressions with our own networks: nothing to download, one pass a tracked frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from .expression_model import ExpressionModel, ModelOutput
 from .face_boxes import SAME_FACE, Boxed, box_size, overlap, without_repeats
 from .face_choice import FORGET, FaceChoice
 from .place_in_picture import head_in_picture, translation
+from .point_correction import PointCorrection
 from .scene_change import SceneChange
 
 ACCEPT, KEEP = 0.6, 0.35
@@ -116,6 +117,8 @@ class EmbeddedReader:
         self._crop: Crop | None = None
         self._lost = 0
         self._searched = self._sure = -np.inf
+        gains = getattr(self._model, "point_gains", None)
+        self._correction = PointCorrection(gains) if video and gains is not None else None
 
     def read(self, frame: Frame) -> Expression:
         """The chosen face of this frame, or an Expression with ``found=False``."""
@@ -124,6 +127,8 @@ class EmbeddedReader:
             self._shape = picture.shape
             self._forget()
         cut = self._scenes.cut(picture)
+        if cut:
+            self._meet_someone()
         reading = self._search(picture, frame.time, anew=True) if cut else None
         reading = reading or self._follow(picture)
         if reading is not None and self._doubted(reading, frame):
@@ -139,12 +144,26 @@ class EmbeddedReader:
             self._sure = frame.time
         self._crop = drawn_along(reading.crop, reading.own, SLACK)
         self._choice.keep(reading.box, frame.time)
-        return _expression(reading, frame)
+        return self._corrected(_expression(reading, frame))
 
     def close(self) -> None:
         """Nothing to do: the networks go with the reader."""
 
+    def _corrected(self, expression: Expression) -> Expression:
+        if self._correction is None:
+            return expression
+        blendshapes = self._correction.corrected(
+            expression.blendshapes, expression.landmarks, expression.head, expression.time
+        )
+        return replace(expression, blendshapes=blendshapes)
+
+    def _meet_someone(self) -> None:
+        """What was learnt of a person goes with them."""
+        if self._correction is not None:
+            self._correction.forget()
+
     def _forget(self) -> None:
+        self._meet_someone()
         self._choice.forget()
         self._scenes = SceneChange()
         self._crop = None
@@ -194,6 +213,7 @@ class EmbeddedReader:
         self._searched = time
         if self._choice.recent(time) is None:
             self._crop = None
+            self._meet_someone()
         hits = self._finder.find(picture)[:MOST_FACES]
         readings = self._look(picture, [_crop_of(hit) for hit in hits])
         faces = without_repeats([r for r in readings if self._holds(r, KEEP)])

@@ -10,8 +10,11 @@ from .crops import NETWORK_SIZE
 from .expression import BLENDSHAPES, FloatArray
 from .landmarks import LANDMARKS
 from .onnx_session import WEIGHTS, Network, Signature
+from .point_correction import PointGains
 
 EXPRESSION_NETWORK = WEIGHTS / "expression.onnx"
+POINT_GAINS = "point_gains"
+"""Key of the file's metadata that holds its `PointGains`."""
 SIGNATURE = Signature(
     kind="expression/1",
     inputs={"crop": (NETWORK_SIZE, NETWORK_SIZE, 3)},
@@ -71,6 +74,9 @@ class ExpressionModel:
 
     def __init__(self, path: Path | None = None, *, threads: int = 1) -> None:
         self._network = Network(path or EXPRESSION_NETWORK, SIGNATURE, threads=threads)
+        gains = self._network.about.get(POINT_GAINS)
+        self.point_gains = None if gains is None else PointGains.from_json(gains)
+        """How its points correct its curves in a video; None where its file does not say."""
 
     def read(self, crops: NDArray[np.uint8]) -> ModelOutput:
         """What crops express.

@@ -53,6 +53,8 @@ class Network:
             )
         self._session = _opened(path, threads)
         self._outputs = list(signature.outputs)
+        self.about: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        """What the file says of itself."""
         _check(self._session, path, signature)
 
     def run(self, **inputs: NDArray[Any]) -> dict[str, FloatArray]:

@@ -269,7 +269,8 @@ def _example_section(figures: "Figures") -> "list[Section]":
 
 def _clip_sections(report: "ClipReport") -> "list[Section]":
     """The tables on clips, and the curves of every aperture."""
-    from .evaluation.apertures import APERTURES
+    from freeavatar.foundation.apertures import APERTURES
+
     from .evaluation.charts import curves
     from .evaluation.report import Section
 

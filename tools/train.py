@@ -314,18 +314,22 @@ def _export(args: argparse.Namespace) -> int:
         raise TrainingError("--int8 measures ranges on faces: name shards with --calibrate")
     net, state = load_network(args.run_folder)
     people = []
+    facts = export_facts(state, version=metadata.version("freeavatar"))
     if args.calibrate:
+        from freeavatar.foundation.expression_model import POINT_GAINS
         from freeavatar.foundation.training.calibration import calibrate
+        from freeavatar.foundation.training.point_gains import point_gains
 
         feed = ShardFeed(FeedOptions(folders=args.calibrate, validated=CALIBRATED))
         people = list(feed.validation())
         state.facts["validation"] = calibrate(net, people)
         state.facts["calibrated"] = True
+        facts[POINT_GAINS] = point_gains(net, people).to_json()
     path = args.out / f"{args.name}.onnx"
     exported = export_network(
         net,
         path.with_stem(f"{args.name}_full") if args.int8 else path,
-        facts=export_facts(state, version=metadata.version("freeavatar")),
+        facts=facts,
         crops=some_crops(args.data) if args.data else None,
         half=args.half,
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .apertures import APERTURES, GROUPS
+from freeavatar.foundation.apertures import APERTURES
+
+from .apertures import GROUPS
 
 Values = NDArray[np.float64]
 

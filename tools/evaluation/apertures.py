@@ -1,11 +1,8 @@
 """Openings of a face, measured on a picture's landmarks or performed by blendshape curves.
 
 Both sides give the same six numbers in the axes of the head, in distances between the outer eye
-corners (lids: in heights of the face's own open eye), so that they can be compared as curves. What
-a picture shows is freed from the head's turn under parallel projection: a segment (x, y, z) of the
-head appears as the first two rows of the rotation times it; how its depth z goes with its length
-(the lower lip swings back as the jaw opens) is taken from the reference head, and x and y follow.
-Perspective and the person's own depth are left out.
+corners (lids: in heights of the face's own open eye), so that they can be compared as curves. How a
+picture's are freed from the head's turn says `freeavatar.foundation.apertures`.
 """
 
 from dataclasses import dataclass
@@ -14,18 +11,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.animator.anchor_table import ANCHOR_INDEX, SIDES
 from freeavatar.animator.motion import anchor_positions
 from freeavatar.animator.proportions import feature_sizes
 from freeavatar.animator.reference import REFERENCE_RIG, built_in_reference, reference_of
+from freeavatar.foundation.apertures import APERTURES, AXES, ends, straightened
 from freeavatar.rigs import registry
 from freeavatar.rigs.spec import Rig
 
 Values = NDArray[np.float64]
 
-APERTURES = (
-    "mouth open", "mouth wide", "lids right", "lids left", "brow right", "brow left",
-)  # fmt: skip
 GROUPS: dict[str, tuple[int, ...]] = {
     "mouth open": (0,),
     "mouth wide": (1,),
@@ -38,58 +32,6 @@ MOST_TURNED = np.radians(50.0)
 """Frames whose face looks farther away from the camera are left out: half of it is not seen."""
 OPEN_EYE = 80.0
 """Percentile of a clip's lid apertures that is taken for the open eye."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Segment:
-    """From the mean of some points to the mean of others, along one axis of the head."""
-
-    start: tuple[int, ...]
-    end: tuple[int, ...]
-    axis: int
-    """0 toward the head's left, 1 up."""
-
-
-@cache
-def _segments() -> tuple[_Segment, ...]:
-    """Eye distance first, then the apertures in the order of `APERTURES`."""
-    lips = ("", "_mid_right", "_mid_left")
-    out = [
-        _segment(["eye_corner_outer_right"], ["eye_corner_outer_left"], 0),
-        _segment([f"lower_lip_line{at}" for at in lips], [f"upper_lip_line{at}" for at in lips], 1),
-        _segment(["mouth_corner_right"], ["mouth_corner_left"], 0),
-    ]
-    for side in SIDES:
-        lower, upper = (
-            [f"lid_{edge}_{at}_{side}" for at in ("outer", "mid", "inner")]
-            for edge in ("lower", "upper")
-        )
-        out.append(_segment(lower, upper, 1))
-    for side in SIDES:
-        corners = [f"eye_corner_{at}_{side}" for at in ("outer", "inner")]
-        places = ("inner", "inner_mid", "mid", "outer_mid", "outer")
-        brow = [f"brow_{at}_{edge}_{side}" for at in places for edge in ("upper", "lower")]
-        out.append(_segment(corners, brow, 1))
-    return tuple(out)
-
-
-def _segment(start: list[str], end: list[str], axis: int) -> _Segment:
-    return _Segment(
-        start=tuple(ANCHOR_INDEX[n] for n in start),
-        end=tuple(ANCHOR_INDEX[n] for n in end),
-        axis=axis,
-    )
-
-
-def _ends(points: Values) -> Values:
-    """(..., 7, d) segments of points (..., A, d)."""
-    return np.stack(
-        [
-            points[..., list(s.end), :].mean(axis=-2) - points[..., list(s.start), :].mean(axis=-2)
-            for s in _segments()
-        ],
-        axis=-2,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +63,11 @@ def reference_head(rig: Rig) -> ReferenceHead:
     """
     at = anchor_positions(rig)
     reference = built_in_reference() if rig.name == REFERENCE_RIG else reference_of(rig)
-    rest = _ends(at)
-    moved = _ends(reference.motion * feature_sizes(at))
-    axes = np.array([s.axis for s in _segments()])
-    every = np.arange(len(axes))
+    rest = ends(at)
+    moved = ends(reference.motion * feature_sizes(at))
+    every = np.arange(len(AXES))
     apart = float(rest[0, 0])
-    length, grown = rest[every, axes], moved[:, every, axes]
+    length, grown = rest[every, AXES], moved[:, every, AXES]
     slope = np.sum(grown * moved[..., 2], axis=0) / np.maximum(np.sum(grown**2, axis=0), 1e-12)
     return ReferenceHead(
         neutral=length[1:] / apart,
@@ -165,22 +106,13 @@ def measured(
     Returns:
         (T, 6) as `performed`; NaN without a face or where it is turned away (`MOST_TURNED`).
     """
-    seen = _ends(np.asarray(landmarks, np.float64)) * np.array([1.0, -1.0])
-    turn = np.asarray(head, np.float64)[:, :2]
-    known = np.isfinite(turn).all(axis=(1, 2)) & np.isfinite(seen).all(axis=(1, 2))
-    away = np.sum(np.square(turn[:, :, 2]), axis=1)
+    points, turn = np.asarray(landmarks, np.float64), np.asarray(head, np.float64)
+    known = np.isfinite(turn[:, :2]).all(axis=(1, 2)) & np.isfinite(ends(points)).all(axis=(1, 2))
+    away = np.sum(np.square(turn[:, :2, 2]), axis=1)
     known &= np.nan_to_num(away, nan=1.0) < np.sin(MOST_TURNED) ** 2
-    out = np.full((len(seen), len(APERTURES)), np.nan)
+    out = np.full((len(points), len(APERTURES)), np.nan)
     if not known.any():
         return out
-    axes = np.array([s.axis for s in _segments()])
-    forward = turn[known, None, :, 2]
-    shown = np.repeat(turn[known, None, :, :2], len(axes), axis=1)
-    shown[:, np.arange(len(axes)), :, axes] += (forward * reference.slope[:, None]).swapaxes(0, 1)
-    back = np.linalg.inv(shown)
-    apart = np.einsum("tij,tj->ti", back[:, 0], seen[known, 0])[:, 0]
-    depth = reference.depth * apart[:, None]
-    straight = np.einsum("tsij,tsj->tsi", back, seen[known] - forward * depth[..., None])
-    out[known] = (straight[:, np.arange(len(axes)), axes] / apart[:, None])[:, 1:]
+    out[known] = straightened(points[known], turn[known], reference.depth, reference.slope)
     out[:, LIDS] /= np.nanpercentile(out[:, LIDS], OPEN_EYE, axis=0)
     return out

@@ -1,0 +1,98 @@
+"""How far mouth, lids and brows stand open: measured on a face's points, freed from its turn.
+
+What a picture shows is freed from the head's turn under parallel projection: a segment (x, y, z)
+of the head appears as the first two rows of the rotation times it; how its depth z goes with its
+length (the lower lip swings back as the jaw opens) is taken from a reference head, and x and y
+follow. Perspective and the person's own depth are left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .landmarks import places
+
+Values = NDArray[np.float64]
+
+APERTURES = (
+    "mouth open", "mouth wide", "lids right", "lids left", "brow right", "brow left",
+)  # fmt: skip
+"""Lips' inner edges, mouth corners, lids, and brows above the eye corners."""
+DEPTH = (0.0025, -0.0122, 0.0, 0.0052, 0.0052, -0.0022, -0.0028)
+"""Forward extent of each segment when it has no length, eye distance first, in distances between
+the outer eye corners; of the built-in mannequin."""
+SLOPE = (-0.0026, 0.8058, 0.0, -0.0106, -0.0106, -0.1264, -0.1264)
+"""Forward extent for each unit of length; of the built-in mannequin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """From the mean of some points to the mean of others, along one axis of the head."""
+
+    start: tuple[int, ...]
+    """Indices among `freeavatar.foundation.landmarks.LANDMARKS`."""
+    end: tuple[int, ...]
+    axis: int
+    """0 toward the head's left, 1 up."""
+
+
+def _segment(start: tuple[int, ...], end: tuple[int, ...], axis: int) -> Segment:
+    return Segment(start=tuple(places(*start)), end=tuple(places(*end)), axis=axis)
+
+
+SEGMENTS = (
+    _segment((33,), (263,), 0),
+    _segment((14, 87, 317), (13, 82, 312), 1),
+    _segment((61,), (291,), 0),
+    _segment((144, 145, 153), (160, 159, 158), 1),
+    _segment((373, 374, 380), (387, 386, 385), 1),
+    _segment((33, 133), (107, 55, 66, 65, 105, 52, 63, 53, 70, 46), 1),
+    _segment((263, 362), (336, 285, 296, 295, 334, 282, 293, 283, 300, 276), 1),
+)
+"""Eye distance first, then those of `APERTURES`, by canonical numbers."""
+AXES = np.array([s.axis for s in SEGMENTS])
+
+
+def ends(points: NDArray[np.floating]) -> Values:
+    """(..., 7, d) segments of points (..., 154 or more, d)."""
+    points = np.asarray(points, np.float64)
+    return np.stack(
+        [
+            points[..., list(s.end), :].mean(axis=-2) - points[..., list(s.start), :].mean(axis=-2)
+            for s in SEGMENTS
+        ],
+        axis=-2,
+    )
+
+
+def straightened(
+    landmarks: NDArray[np.floating],
+    head: NDArray[np.floating],
+    depth: NDArray[np.floating],
+    slope: NDArray[np.floating],
+) -> Values:
+    """Apertures of faces, as seen from straight ahead.
+
+    Args:
+        landmarks: (T, 154 or more, 2) pixels, x right, y down, in the order of
+            `freeavatar.foundation.landmarks.LANDMARKS`.
+        head: (T, 3, 3) rotation as in `Expression`, not turned to the side by 90 degrees.
+        depth: (7,) as `DEPTH`.
+        slope: (7,) as `SLOPE`.
+
+    Returns:
+        (T, 6) in distances between the outer eye corners.
+    """
+    seen = ends(landmarks) * np.array([1.0, -1.0])
+    turn = np.asarray(head, np.float64)[:, :2]
+    forward = turn[:, None, :, 2]
+    shown = np.repeat(turn[:, None, :, :2], len(AXES), axis=1)
+    lengthened = (forward * np.asarray(slope)[:, None]).swapaxes(0, 1)
+    shown[:, np.arange(len(AXES)), :, AXES] += lengthened
+    back = np.linalg.inv(shown)
+    apart = np.einsum("tij,tj->ti", back[:, 0], seen[:, 0])[:, 0]
+    forth = np.asarray(depth) * apart[:, None]
+    straight = np.einsum("tsij,tsj->tsi", back, seen - forward * forth[..., None])
+    out: Values = (straight[:, np.arange(len(AXES)), AXES] / apart[:, None])[:, 1:]
+    return out

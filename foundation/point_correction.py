@@ -1,0 +1,110 @@
+"""Lets curves follow what the face's own points show, once the person is known.
+
+From one picture nobody can tell high brows from raised ones, so a network says something between.
+In a video what stays is the person and what changes is the expression: the mean of what the points
+show beyond what the curves say is the person's own, and the rest corrects the curves, as a
+measurement corrects a prediction.
+
+Source:
+    Kalman, A New Approach to Linear Filtering and Prediction Problems, 1960 (the update).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .apertures import APERTURES, DEPTH, SLOPE, straightened
+from .errors import ReaderError
+from .expression import BLENDSHAPES, FloatArray
+
+Values = NDArray[np.float64]
+
+MEMORY = 30.0
+"""Seconds over which a person is remembered; what is held longer counts as theirs."""
+LONGEST_STEP = 0.2
+"""Seconds that one frame counts for at most."""
+FRONTAL, AWAY = np.cos(np.radians(15.0)), np.cos(np.radians(40.0))
+"""Cosine of the head's turn up to which points correct in full, and from which not at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointGains:
+    """How apertures and curves go together; belongs to one network."""
+
+    change: Values
+    """(52, 6) what each curve at 1 adds to each aperture, in eye distances."""
+    correct: Values
+    """(6, 52) what is added to the curves for each eye distance that an aperture is off."""
+
+    def to_json(self) -> str:
+        """As kept in the network's file."""
+        return json.dumps(
+            {"change": self.change.round(5).tolist(), "correct": self.correct.round(4).tolist()}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            ReaderError: it is not of these sizes.
+        """
+        shape = (len(BLENDSHAPES), len(APERTURES))
+        try:
+            data = json.loads(text)
+            change, correct = (np.array(data[k], np.float64) for k in ("change", "correct"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReaderError(f"the network's gains cannot be read ({error})") from error
+        if change.shape != shape or correct.shape != shape[::-1]:
+            raise ReaderError(
+                f"the network's gains should be {shape} and {shape[::-1]}, they are "
+                f"{change.shape} and {correct.shape}"
+            )
+        return cls(change=change, correct=correct)
+
+
+class PointCorrection:
+    """Corrects the curves of one person in a video, frame by frame.
+
+    Args:
+        gains: of the network that says the curves.
+    """
+
+    def __init__(self, gains: PointGains) -> None:
+        self._gains = gains
+        self.forget()
+
+    def forget(self) -> None:
+        """Another person, or another shot."""
+        self._own = np.zeros(len(APERTURES))
+        self._known = 0.0
+        self._time: float | None = None
+
+    def corrected(
+        self, curves: FloatArray, landmarks: FloatArray, head: NDArray[np.floating], time: float
+    ) -> FloatArray:
+        """The curves (52,) of the next frame, 0..1.
+
+        Args:
+            curves: (52,) as the network says them.
+            landmarks: (156, 2) pixels.
+            head: (3, 3) rotation as in `Expression`.
+            time: seconds.
+        """
+        straight = float(np.clip((head[2, 2] - AWAY) / (FRONTAL - AWAY), 0.0, 1.0))
+        step = 0.0 if self._time is None else time - self._time
+        self._time = time
+        if not straight > 0.0:
+            return curves
+        seen = straightened(landmarks[None], head[None], np.array(DEPTH), np.array(SLOPE))[0]
+        beyond = seen - curves @ self._gains.change
+        if not np.isfinite(beyond).all():
+            return curves
+        weight = straight * float(np.clip(step, 1e-3, LONGEST_STEP))
+        self._known = min(self._known + weight, MEMORY)
+        self._own += (beyond - self._own) * weight / self._known
+        more = straight * (beyond - self._own) @ self._gains.correct
+        return np.clip(curves + more, 0.0, 1.0).astype(np.float32)
