@@ -107,4 +107,4 @@ class PointCorrection:
         self._known = min(self._known + weight, MEMORY)
         self._own += (beyond - self._own) * weight / self._known
         more = straight * (beyond - self._own) @ self._gains.correct
-        return np.clip(curves + more, 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(curves + more, 0.0, 1.0), np.float32)

@@ -23,8 +23,10 @@ from .geometry import SWAPPED
 
 RESTS = np.linspace(0.0, 0.3, 16)
 GAINS = np.linspace(1.0, 2.5, 16)
-SWING = 0.85
-"""Least deviation of a channel in deviations of its truth, as far as `GAINS` reach."""
+SWING = 0.8
+"""Deviation of a channel, in deviations of its truth, below which it swings too little."""
+MISSING, FOLLOWING = 1.0, 3.0
+"""What missing swing costs, and what correlation is worth, in mean sizes of the true value."""
 LIVE = 0.01
 """Deviation of the truth below which a channel stays as it is."""
 FEWEST = 50
@@ -34,7 +36,9 @@ Array = NDArray[np.float32]
 
 
 def scales(found: Array, wanted: Array) -> tuple[Array, Array]:
-    """Rest and gain of each channel with the least absolute error among those that swing enough.
+    """Rest and gain of each channel that make up best for what it says too much and too little.
+
+    That is the least of absolute error, missing swing and lost correlation, see `MISSING`.
 
     Args:
         found: (N, 52) as the network says them unscaled.
@@ -57,13 +61,18 @@ def scales(found: Array, wanted: Array) -> tuple[Array, Array]:
 
 
 def _best(value: Array, truth: Array) -> tuple[float, float]:
+    size = float(np.abs(truth).mean())
     choices = []
     for rest in RESTS:
         for gain in GAINS:
             scaled = np.clip((value - rest) * gain, 0.0, 1.0)
-            missing = max(SWING - float(scaled.std() / truth.std()), 0.0)
-            choices.append((round(missing, 2), float(np.abs(scaled - truth).mean()), rest, gain))
-    _, _, rest, gain = min(choices)
+            spread = float(scaled.std())
+            cost = float(np.abs(scaled - truth).mean()) / size
+            cost += MISSING * max(SWING - spread / float(truth.std()), 0.0)
+            if spread > 1e-6:
+                cost -= FOLLOWING * float(np.corrcoef(scaled, truth)[0, 1])
+            choices.append((round(cost, 5), rest, gain))
+    _, rest, gain = min(choices)
     return float(rest), float(gain)
 
 

@@ -12,7 +12,7 @@ from freeavatar.foundation.onnx_session import KIND, Network
 
 from .checkpoints import fill, load
 from .finder_data import decoded, read_shard, shards_of
-from .quantise import eight_bits
+from .quantise import Inputs, eight_bits
 
 TOLERANCE = 1e-4
 RANGED = 60
@@ -89,7 +89,7 @@ def quantise(path: Path, composites: Path, out: Path) -> None:
     Raises:
         TrainingError: there are no composites.
     """
-    shown = []
+    shown: list[Inputs] = []
     for shard in shards_of(composites, "validation"):
         for data, _ in read_shard(shard)[: RANGED - len(shown)]:
             shown.append({INPUT: decoded(data)[None]})
