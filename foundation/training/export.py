@@ -106,6 +106,8 @@ def export_network(
         )
     model = onnx.load(part)
     if half:
+        # Before it loses digits, the file is to say exactly what the network says.
+        _checked(net, part, path, crops, TOLERANCE)
         _halve(model)
     for key, value in {KIND: SIGNATURE.kind, **facts}.items():
         entry = model.metadata_props.add()
