@@ -40,7 +40,7 @@ STRETCH = 0.04
 SKIP = 4
 """Pixels of a large picture per pixel of the network's that are averaged; more are skipped."""
 GREY = 127
-THRESHOLD = 0.58
+THRESHOLD = 0.62
 """Lowest score of a face."""
 CANDIDATE = 0.3
 """Lowest score at the first look that earns a closer one."""

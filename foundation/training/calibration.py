@@ -28,7 +28,8 @@ on real faces small movements there are what is wanted: with rests up to 0.3 the
 followed the picture less closely (.875 for .892), with errors on renders smaller by a seventh."""
 RARE = frozenset({*GROUPS["cheeks and nose"], *GROUPS["tongue"]})
 """Channels that may have any rest."""
-GAINS = np.linspace(1.0, 2.5, 16)
+GAINS = np.linspace(1.0, 1.6, 13)
+"""More would make a camera's noise and the lids of real faces too large."""
 SWING = 0.8
 """Deviation of a channel, in deviations of its truth, below which it swings too little."""
 MISSING, FOLLOWING = 1.0, 3.0
@@ -51,7 +52,7 @@ def scales(found: Array, wanted: Array) -> tuple[Array, Array]:
         wanted: (N, 52) truth, NaN where unknown.
 
     Returns:
-        Rest (52,) 0..0.3 (see `FINE`) and gain (52,) 1..2.5, the same for a channel and its other side.
+        Rest (52,) 0..0.3 (see `FINE`) and gain (52,) 1..1.6, the same for both sides.
     """
     rest = np.zeros(len(BLENDSHAPES), np.float32)
     gain = np.ones(len(BLENDSHAPES), np.float32)

@@ -54,6 +54,7 @@ def _lines(
         f"masked autoencoder: {'yes' if facts.get('mae') else 'no'}; contrastive loss: "
         f"{facts.get('contrastive', 'unknown')}",
         *_start(facts.get("start")),
+        *_readout(facts.get("readout")),
         *_scales(facts),
         f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
         "- Licence: MIT; the data's licences are below",
@@ -90,6 +91,15 @@ def _eight_bits(quantised: Quantised | None) -> list[str]:
     return [
         f"- File {quantised.path.name}: {quantised.bytes / 1e6:.1f} MB; the same network in eight "
         f"bits, which changes {', '.join(lost)} on the validation pictures"
+    ]
+
+
+def _readout(readout: Mapping[str, Any] | None) -> list[str]:
+    if not readout:
+        return []
+    return [
+        f"- Layers that read the expression trained once more, on {readout['views']:,} views of "
+        f"{readout['pictures']:,} augmented faces that the finished encoder had seen"
     ]
 
 

@@ -31,6 +31,10 @@ from .loop import BEST, Job, Run, RunOptions
 from .losses import LossWeights, absolute_loss, blendshape_loss, channel_weights, weighted_sum
 from .metrics import channel_correlations, correlations, triplet_accuracy
 
+SENSOR = 3.0
+"""Standard deviation of a camera's noise, steps of 255."""
+SHAKEN = 2.0
+"""Times what that noise does to a view that views are shaken while training."""
 PARTS = ("meaning.", *(f"out.{name}." for name in MEANING))
 """Tensors of the heads that are trained."""
 
@@ -76,16 +80,24 @@ class Views:
 class Readout(nn.Module):
     """The trained part of some heads: views to blendshapes, eyes and embedding."""
 
-    def __init__(self, heads: Heads, dropout: float) -> None:
+    tremble: Tensor
+
+    def __init__(self, heads: Heads, dropout: float, tremble: Tensor) -> None:
         super().__init__()
         self.heads = heads
+        self.register_buffer("tremble", tremble)
         for name, parameter in heads.named_parameters():
             parameter.requires_grad_(name.startswith(PARTS))
         self._dropout = dropout
 
     def forward(self, seen: Tensor) -> dict[str, Tensor]:
         """(N, S) as `Heads.meant`."""
-        return self.heads.meant(seen.float(), dropout=self._dropout if self.training else 0.0)
+        seen = seen.float()
+        if not self.training:
+            return self.heads.meant(seen)
+        # Kept views do not tremble as a camera's pictures do; curves must not follow that.
+        seen = seen + SHAKEN * self.tremble * torch.randn_like(seen)
+        return self.heads.meant(seen, dropout=self._dropout)
 
 
 def train_readout(
@@ -113,7 +125,7 @@ def train_readout(
     kept = gather(net, feed.training(0), options.count, "views")
     channels = channel_weights(feed.blendshapes(WEIGHED))
     job = Job(
-        model=Readout(net.heads, options.dropout),
+        model=Readout(net.heads, options.dropout, trembling(net, judged[0].crops)),
         config=checkpoint.state.config,
         facts={"trained": "readout", "pictures": len(kept)},
         losses=_Losses(options=options, channels=channels),
@@ -134,6 +146,21 @@ def train_readout(
     whole = checkpoints.Average(net)
     checkpoints.save(run.folder / BEST, state, model=net, average=whole)
     return state
+
+
+@torch.no_grad()
+def trembling(net: ExpressionNet, crops: Tensor) -> Tensor:
+    """(S,) standard deviation of each number of a view under a camera's noise.
+
+    Args:
+        net: in evaluation mode.
+        crops: (N, S, S, 3) uint8 RGB.
+    """
+    make = torch.Generator().manual_seed(0)
+    noise = SENSOR * torch.randn(crops.shape, generator=make)
+    noisy = (crops.float() + noise).round().clamp(0, 255).to(torch.uint8)
+    first, second = (net.heads.placed(net.encoder(normalised(x)))[1] for x in (crops, noisy))
+    return (second - first).std(dim=0)
 
 
 @torch.no_grad()

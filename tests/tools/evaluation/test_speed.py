@@ -80,5 +80,7 @@ def test_measuring(tmp_path: Path, stand_in: ModuleType) -> None:
     got = measure(clip, None)
     assert got.frames == 12 and got.landmarker is None
     assert 0.1 < got.ours.median <= got.ours.p95 < 1000
-    assert 0.1 < got.detection.median < 1000 and got.start.median > got.detection.median
+    assert 0.1 < got.detection.median < 1000
+    # Where nothing is found the two are the same work.
+    assert got.start.median > 0.5 * got.detection.median
     assert 40 < got.peak_mib < 1000 and 0.1 < got.first_frame < 60
