@@ -135,7 +135,7 @@ def train_readout(
     inner = Run(job, dataclasses.replace(run, folder=run.folder / "readout"), Processes())
     inner.train(shuffled(kept, options.batch, options.seed))
     best = checkpoints.load(run.folder / "readout" / BEST)
-    checkpoints.fill(net.heads, _without_prefix(best.part("average"), "heads."))
+    checkpoints.fill(net.heads, best.part("average.heads"))
     state = checkpoint.state
     with torch.no_grad():
         figures = Validation(judged, Processes())(net.eval())
@@ -238,7 +238,3 @@ class _Validation:
             "channels": channel_correlations(found["blendshapes"], wanted),
             "score": mean,
         }
-
-
-def _without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items()}
