@@ -20,10 +20,10 @@ RIGHT = BLENDSHAPES.index("mouthSmileRight")
 
 
 def damped(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Curves mostly at rest, and a network that says 0.1 there and half of every swing."""
+    """Curves mostly at rest, and a network that says 0.1 there and two thirds of every swing."""
     make = np.random.default_rng(seed)
     wanted = make.uniform(0, 1, (600, 52)) * (make.random((600, 52)) < 0.4)
-    found = 0.1 + 0.5 * wanted + make.normal(0, 0.01, wanted.shape)
+    found = 0.1 + wanted / 1.5 + make.normal(0, 0.01, wanted.shape)
     return found.clip(0, 1).astype(np.float32), wanted.astype(np.float32)
 
 
@@ -32,13 +32,13 @@ def test_damped_curves_get_their_rest_and_their_swing_back() -> None:
     rest, gain = scales(found, wanted)
     rare = sorted(RARE)
     np.testing.assert_allclose(rest[rare], 0.1, atol=0.03)
-    np.testing.assert_allclose(gain[rare], 2.0, atol=0.25)
+    np.testing.assert_allclose(gain[rare], 1.5, atol=0.1)
     scaled = ((found - rest) * gain).clip(0, 1)
     before, after = (np.abs(x - wanted).mean(axis=0) for x in (found, scaled))
-    assert after[rare].max() < 0.2 * before[rare].min()
+    assert after[rare].max() < 0.3 * before[rare].min()
     common = [c for c in range(52) if c not in RARE]
     assert rest[common].max() <= FINE + 1e-6
-    assert (scaled.std(axis=0) > 0.75 * wanted.std(axis=0)).all()
+    assert (scaled.std(axis=0) > 0.7 * wanted.std(axis=0)).all()
 
 
 def test_both_sides_are_scaled_alike_and_unknown_channels_stay() -> None:
