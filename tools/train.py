@@ -113,9 +113,6 @@ def add_verb(verbs: Any) -> None:
         metavar="N",
         help="pictures whose view is kept, in 5 kB of memory each; default %(default)s",
     )
-    readout.add_argument(
-        "--dropout", type=float, default=0.2, metavar="PART", help="default %(default)s"
-    )
     finder = _add(inner, "finder", _finder, "train the face finder")
     finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
     finder.add_argument(
@@ -280,7 +277,7 @@ def _readout(args: argparse.Namespace) -> int:
         state = train_readout(
             args.run_folder,
             _feed(args, processes),
-            ReadoutOptions(count=args.count, dropout=args.dropout, batch=batch, seed=args.seed),
+            ReadoutOptions(count=args.count, batch=batch, seed=args.seed),
             RunOptions(
                 folder=args.out,
                 budget=Budget(minutes=args.minutes, samples=args.samples),

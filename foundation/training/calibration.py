@@ -2,7 +2,7 @@
 
 A network trained on likelihoods says the mean of what a picture may show. Where it is unsure that
 is too much at rest and too little in full swing. Two numbers of each channel, measured on people
-whom it was not trained on, take both back; what they do to the order of values is nothing.
+whom it was not trained on, take both back as far as its correlation with the truth allows.
 """
 
 from collections.abc import Sequence

@@ -43,12 +43,12 @@ PARTS = ("meaning.", *(f"out.{name}." for name in MEANING))
 class ReadoutOptions:
     """What is particular to this training."""
 
-    count: int = 80_000
+    count: int
     """Pictures whose view is kept, each once augmented."""
     dropout: float = 0.2
     contrastive: str = "both"
     """A name of `freeavatar.foundation.contrastive.CONTRASTIVE`."""
-    batch: int = 256
+    batch: int
     seed: int = 0
     weights: LossWeights = dataclasses.field(default_factory=LossWeights)
 
@@ -122,17 +122,18 @@ def train_readout(
     net.eval()
     judged = list(feed.validation())
     held = gather(net, iter(judged), sum(len(b) for b in judged), "validation")
-    kept = gather(net, feed.training(0), options.count, "views")
     channels = channel_weights(feed.blendshapes(WEIGHED))
     job = Job(
         model=Readout(net.heads, options.dropout, trembling(net, judged[0].crops)),
         config=checkpoint.state.config,
-        facts={"trained": "readout", "pictures": len(kept)},
+        facts={"trained": "readout"},
         losses=_Losses(options=options, channels=channels),
         size=len,
         validate=_Validation(held),
     )
+    # Before minutes of gathering: it refuses a folder that holds another run.
     inner = Run(job, dataclasses.replace(run, folder=run.folder / "readout"), Processes())
+    kept = gather(net, feed.training(0), options.count, "views")
     inner.train(shuffled(kept, options.batch, options.seed))
     best = checkpoints.load(run.folder / "readout" / BEST)
     checkpoints.fill(net.heads, best.part("average.heads"))
