@@ -117,7 +117,7 @@ class EmbeddedReader:
         self._crop: Crop | None = None
         self._lost = 0
         self._searched = self._sure = -np.inf
-        gains = getattr(self._model, "point_gains", None)
+        gains = self._model.point_gains
         self._correction = PointCorrection(gains) if video and gains is not None else None
 
     def read(self, frame: Frame) -> Expression:
