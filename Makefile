@@ -12,7 +12,8 @@ OUT ?= out
 # What pyrender (EGL, software GL) and MediaPipe load at run time.
 RUNTIME_PACKAGES := libegl1 libgles2 libgl1 libgl1-mesa-dri libglib2.0-0
 # Programs we did not write that receive our streams and open our takes in the tests.
-RECEIVER_PACKAGES := oscdump:liblo-tools chromium:chromium node:nodejs npm:npm
+RECEIVER_PACKAGES := oscdump:liblo-tools chromium:chromium node:nodejs npm:npm \
+    godot3-server:godot3-server
 
 .PHONY: demo test check bench rigs links clean
 

@@ -24,6 +24,7 @@ from . import checkpoints, distributed
 from .finder_data import Batch, batches, decoded, read_shard, shards_of
 from .finder_export import export, quantise
 from .finder_validation import tallies
+from .precision import half_precision
 from .schedule import Budget, Schedule
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ class _Trainer:
     def _step(self, batch: Batch) -> dict[str, float]:
         batch = batch.to(self.processes.device)
         self.model.train()
-        with torch.autocast(self.processes.device.type, torch.bfloat16):
+        with half_precision(self.processes.device):
             found = self.model(batch.pictures)
         parts = loss(found, batch.wanted)
         total = parts["heat"] + parts["numbers"]

@@ -21,6 +21,7 @@ from freeavatar.foundation.errors import TrainingError
 
 from . import checkpoints
 from .distributed import Processes
+from .precision import half_precision
 from .schedule import Budget, Schedule
 
 log = logging.getLogger(__name__)
@@ -129,8 +130,7 @@ class Run(Generic[Batch]):
 
     def half(self) -> torch.autocast:
         """The context in which networks compute in bfloat16, where asked."""
-        kind = self.processes.device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.options.half)
+        return half_precision(self.processes.device, wanted=self.options.half)
 
     def _progress(self) -> float:
         self.state.seconds = time.monotonic() - self._started

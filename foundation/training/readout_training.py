@@ -30,6 +30,7 @@ from .feeding import Feed, Pictures
 from .loop import BEST, Job, Run, RunOptions
 from .losses import LossWeights, absolute_loss, blendshape_loss, channel_weights, weighted_sum
 from .metrics import channel_correlations, correlations, triplet_accuracy
+from .precision import half_precision
 
 SENSOR = 3.0
 """Standard deviation of a camera's noise, steps of 255."""
@@ -173,7 +174,7 @@ def gather(net: ExpressionNet, batches: Iterator[Pictures], count: int, what: st
     with tqdm(total=count, desc=what, unit=" pictures", disable=None) as bar:
         while seen_so_far < count:
             batch = next(batches)
-            with torch.autocast("cpu", torch.bfloat16):
+            with half_precision(torch.device("cpu")):
                 tokens = net.encoder(normalised(batch.crops))
             _, seen = net.heads.placed(tokens.float())
             faces = batch.targets.face > 0.5

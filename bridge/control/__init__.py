@@ -1,0 +1,1 @@
+"""How a running performance is told what to do: by keyboard and by OSC."""

@@ -1,0 +1,1 @@
+"""What runs in engines: receivers for Godot, Unity and Blender; package data, not imported."""

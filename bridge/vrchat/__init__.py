@@ -1,0 +1,1 @@
+"""VRChat: Unified Expressions as avatar parameters, found by OSCQuery."""

@@ -1,0 +1,1 @@
+"""freeavatar live: capture, tracking and sending, each at its own pace."""
