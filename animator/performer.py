@@ -74,7 +74,31 @@ class Performer:
         self._filters = _filters(rig, self.options.smooth)
         path = self.options.gain_file
         self._gains = gains_for(rig, read_gains(path), path) if path else None
+        self._measured = self.options.neutral
+        self._boost = np.ones(len(self._neutral))
         self._clock = _Clock()
+
+    def set_neutral(self, neutral: Neutral | None) -> None:
+        """Take another resting face from now on; None goes back to the options'."""
+        self._measured = neutral if neutral is not None else self.options.neutral
+
+    def set_gain(self, control: str, value: float) -> bool:
+        """Multiply how far a control moves from its neutral, from now on.
+
+        Args:
+            control: its name; ``*`` means all.
+            value: 0 or more, 1 changes nothing; the studio's gain file acts besides.
+
+        Returns:
+            Whether the rig has such a control.
+        """
+        if control == "*":
+            self._boost[:] = value
+            return True
+        if control not in self.rig.index:
+            return False
+        self._boost[self.rig.index[control]] = value
+        return True
 
     def perform(self, expression: Expression) -> RigFrame:
         """The rig's frame for the next expression.
@@ -112,7 +136,7 @@ class Performer:
 
     def _solve(self, expression: Expression, now: float) -> NDArray[np.float64]:
         """(K + 9,) control values, then head and eye angles, of a frame with a face."""
-        rest = self.options.neutral
+        rest = self._measured
         if rest is None and self.options.automatic_neutral:
             rest = self._rest.update(expression.blendshapes, now)
         rest = rest or Neutral()
@@ -122,6 +146,8 @@ class Performer:
         return np.concatenate([values, head, eyes.ravel()])
 
     def _finish(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
+        if (self._boost != 1.0).any():
+            values = self._neutral + self._boost * (values - self._neutral)
         if self._gains is not None:
             values = self._gains.apply(values, self._neutral)
         values = np.clip(values, self._minimum, self._maximum)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from freeavatar.rigs.conventions import ARKIT, hub_matrix
 from freeavatar.rigs.spec import FloatArray, Rig
 
+from .sink import BridgeError
+
 ENOUGH_CURVES = 40
 """A rig whose own controls are at least this many of the 52 counts as an ARKit rig. Real ARKit
 heads lack a few (tongueOut, cheekPuff, the eyes' eight); other conventions share far fewer."""
@@ -22,6 +24,21 @@ def is_arkit(rig: Rig) -> bool:
 def other_controls(rig: Rig) -> tuple[str, ...]:
     """Names of an ARKit rig's controls that are none of the 52 (visemes, emotions)."""
     return tuple(c.name for c in rig.controls if c.convention != "arkit" or not c.hub)
+
+
+def carried_curves(rig: Rig, scheme: str) -> "Curves":
+    """A rig's curves, for a protocol that carries nothing else of it.
+
+    Raises:
+        BridgeError: its controls mean nothing in ARKit's curves.
+    """
+    curves = Curves(rig)
+    if not curves.covered:
+        raise BridgeError(
+            f"{scheme}: carries ARKit curves and rig {rig.name} has none; "
+            f"use --rig arkit for this target, or osc:// for this rig"
+        )
+    return curves
 
 
 def _own_curves(rig: Rig) -> set[str]:

@@ -1,6 +1,7 @@
 """What arrives at a port: a socket to hear it and a monitor that reads, counts and times it."""
 
 import errno
+import os
 import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +13,10 @@ import numpy as np
 
 from freeavatar.rigs.conventions import LIVE_LINK_UDP
 
-from . import livelink
+from . import facecap, ifacialmocap, livelink
 from .osc_reading import Received, read_osc
 from .sink import BridgeError
+from .stream_port import StreamPort
 from .targets import Target, parse_target
 
 LOOPBACK = "127.0.0.1"
@@ -24,11 +26,13 @@ BUFFER = 4 << 20
 MOST_NAMES = 4096
 MOST_STREAMS = 64
 MOST_REASONS = 16
+STREAMED = ("osc+tcp",)
+"""Schemes of packets on TCP."""
 KEPT_INTERVALS = 36000
 """Ten minutes at 60 a second."""
 
 
-def open_port(url: str) -> tuple[Target, socket.socket]:
+def open_port(url: str) -> tuple[Target, socket.socket | StreamPort]:
     """A socket that hears what is sent to a target URL.
 
     Args:
@@ -38,19 +42,24 @@ def open_port(url: str) -> tuple[Target, socket.socket]:
         BridgeError: the URL is wrong, or the port cannot be had.
     """
     target = parse_target(url, host=LOOPBACK)
+    wanted = socket.SOCK_STREAM if target.scheme in STREAMED else socket.SOCK_DGRAM
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_DGRAM)
+        found = socket.getaddrinfo(target.host, target.port, type=wanted)
     except (OSError, UnicodeError) as error:
         raise BridgeError(f"{url}: cannot find the host {target.host}") from error
     family, kind, protocol, _, address = found[0]
     port = socket.socket(family, kind, protocol)
     try:
-        port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        if wanted == socket.SOCK_STREAM:
+            # A port that was just closed can be had again; on Windows this would share it.
+            port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name == "posix")
+        else:
+            port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         port.bind(address)
+        return target, StreamPort(port) if wanted == socket.SOCK_STREAM else port
     except OSError as error:
         port.close()
         raise BridgeError(f"{url}: {_why(error, target)}") from error
-    return target, port
 
 
 def _why(error: OSError, target: Target) -> str:
@@ -61,8 +70,10 @@ def _why(error: OSError, target: Target) -> str:
     return f"cannot listen on port {target.port}: {error.strerror}"
 
 
-def receive(port: socket.socket, timeout: float) -> tuple[bytes, str] | None:
-    """The next datagram and who sent it, or None when none came within ``timeout`` seconds."""
+def receive(port: socket.socket | StreamPort, timeout: float) -> tuple[bytes, str] | None:
+    """The next packet and who sent it, or None when none came within ``timeout`` seconds."""
+    if isinstance(port, StreamPort):
+        return port.receive(timeout)
     port.settimeout(max(timeout, 0.001))
     try:
         datagram, sender = port.recvfrom(LARGEST)
@@ -246,7 +257,32 @@ def _read_livelink(datagram: bytes, sender: str) -> Reading:
     return Reading(values, (packet.subject,))
 
 
+def _read_ifacialmocap(datagram: bytes, sender: str) -> Reading:
+    packet = ifacialmocap.decode(datagram)
+    turns = {"head": packet.head, "rightEye": packet.right_eye, "leftEye": packet.left_eye}
+    return Reading({**packet.curves, **turns}, (sender,))
+
+
+def _read_facecap(datagram: bytes, sender: str) -> Reading:
+    values = facecap.decode(read_osc(datagram))
+    return Reading(values, (sender,) if "/HT" in values else ())
+
+
+def _read_vrchat(datagram: bytes, sender: str) -> Reading:
+    values = dict(_named(read_osc(datagram)))
+    ended = any(name.endswith("/EyeTrackingActive") for name in values)
+    return Reading(values, (sender,) if ended else ())
+
+
 READERS: Mapping[str, Callable[[bytes, str], Reading]] = MappingProxyType(
-    {"osc": _read_osc, "vmc": _read_vmc, "livelink": _read_livelink}
+    {
+        "osc": _read_osc,
+        "osc+tcp": _read_osc,
+        "vmc": _read_vmc,
+        "livelink": _read_livelink,
+        "ifacialmocap": _read_ifacialmocap,
+        "facecap": _read_facecap,
+        "vrchat": _read_vrchat,
+    }
 )
 """Schemes that can be listened to."""

@@ -15,7 +15,7 @@ import numpy as np
 from freeavatar.rigs.conventions.arkit import LIVE_LINK_UDP
 from freeavatar.rigs.spec import FloatArray, Rig, RigFrame
 
-from .curves import Curves
+from .curves import carried_curves
 from .datagrams import DatagramSender
 from .sink import BridgeError
 
@@ -131,12 +131,7 @@ class LiveLinkSender:
             BridgeError: the rig's controls mean nothing in ARKit's curves, the subject is too
                 long, or the host cannot be found.
         """
-        self._curves = Curves(rig)
-        if not self._curves.covered:
-            raise BridgeError(
-                f"livelink: carries ARKit curves and rig {rig.name} has none; "
-                f"use --rig arkit for this target, or osc:// for this rig"
-            )
+        self._curves = carried_curves(rig, "livelink")
         if len(subject.encode()) > LONGEST_SUBJECT:
             raise BridgeError(f"livelink: the subject is longer than {LONGEST_SUBJECT} bytes")
         first = Packet(

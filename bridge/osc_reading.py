@@ -13,7 +13,10 @@ from typing import Any
 from .sink import BridgeError
 
 DEEPEST = 16
-"""Bundles within bundles; receivers' own limits are at most this."""
+"""Bundles within bundles, lists within lists; receivers' own limits are at most this."""
+
+SHOWN = 80
+"""Characters of a stranger's text in an error."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,12 @@ def _message(packet: bytes) -> Received:
     if at == len(packet):
         return Received(address, ())
     tags, at = _string(packet, at)
+    name = address[:SHOWN]
     if not tags.startswith(","):
-        raise BridgeError(f"broken OSC: {address} has types {tags!r}, without a comma")
-    arguments, at = _arguments(packet, at, address, tags)
+        raise BridgeError(f"broken OSC: {name} has types {tags[:SHOWN]!r}, without a comma")
+    arguments, at = _arguments(packet, at, name, tags)
     if at != len(packet):
-        raise BridgeError(f"broken OSC: {address} has {len(packet) - at} bytes too many")
+        raise BridgeError(f"broken OSC: {name} has {len(packet) - at} bytes too many")
     return Received(address, arguments)
 
 
@@ -75,6 +79,8 @@ def _arguments(packet: bytes, at: int, address: str, tags: str) -> tuple[tuple[A
     open_lists: list[list[Any]] = [[]]
     for tag in tags[1:]:
         if tag == "[":
+            if len(open_lists) > DEEPEST:
+                raise BridgeError(f"broken OSC: {address} has more than {DEEPEST} lists in another")
             open_lists.append([])
         elif tag == "]" and len(open_lists) > 1:
             inner = tuple(open_lists.pop())

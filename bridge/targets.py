@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from freeavatar.rigs.spec import Rig
 
-from . import livelink, osc, vmc
+from . import addresses, facecap, ifacialmocap, livelink, osc, vmc, vrchat
 from .sink import BridgeError, Sink
 
 
@@ -36,14 +36,28 @@ class Scheme:
 
 
 def _open_osc(target: Target, rig: Rig, rate: float) -> Sink:
-    prefix = target.options.get("prefix", "").replace("{rig}", osc.address_part(rig.name))
-    prefix = prefix.rstrip("/")
-    if prefix and not prefix.startswith("/"):
-        prefix = f"/{prefix}"
-    wrong = next((c for c in prefix if not 33 <= ord(c) < 127 or c in "#*,?[]{}"), "")
-    if wrong:
-        raise BridgeError(f"{target.url}: {wrong!r} cannot be part of an OSC address")
-    return osc.OscSender(rig, target.host, target.port, prefix=prefix)
+    return osc.OscSender(rig, target.host, target.port, template=_template(target))
+
+
+def _open_osc_tcp(target: Target, rig: Rig, rate: float) -> Sink:
+    framing = target.options.get("framing", "1.1")
+    if framing not in osc.FRAMINGS:
+        able = " or ".join(osc.FRAMINGS)
+        raise BridgeError(f"{target.url}: the framing is OSC {able}, not {framing!r}")
+    template = _template(target)
+    return osc.OscStreamSender(rig, target.host, target.port, template=template, framing=framing)
+
+
+def _template(target: Target) -> str:
+    prefix, address = target.options.get("prefix", ""), target.options.get("address")
+    try:
+        if address is None:
+            return addresses.prefix_template(prefix)
+        if prefix:
+            raise BridgeError("?address= holds the whole address; leave ?prefix= out")
+        return addresses.read_template(address)
+    except BridgeError as error:
+        raise BridgeError(f"{target.url}: {error}") from error
 
 
 def _open_vmc(target: Target, rig: Rig, rate: float) -> Sink:
@@ -59,15 +73,77 @@ def _open_livelink(target: Target, rig: Rig, rate: float) -> Sink:
     )
 
 
+def _open_ifacialmocap(target: Target, rig: Rig, rate: float) -> Sink:
+    options = target.options
+    listen, version = options.get("listen", "0"), options.get("version", "1")
+    if listen not in ("0", "1"):
+        raise BridgeError(f"{target.url}: listen is 1 or 0, not {listen!r}")
+    if version not in ifacialmocap.SEPARATORS:
+        raise BridgeError(f"{target.url}: version is 1 or 2, not {version!r}")
+    if listen == "0":
+        separator = ifacialmocap.SEPARATORS[version]
+        return ifacialmocap.IFacialMocapSender(rig, target.host, target.port, separator=separator)
+    if "version" in options:
+        raise BridgeError(f"{target.url}: receivers that ask name the version; leave it out")
+    return ifacialmocap.IFacialMocapPhone(rig, target.host, target.port)
+
+
+def _open_facecap(target: Target, rig: Rig, rate: float) -> Sink:
+    return facecap.FaceCapSender(rig, target.host, target.port)
+
+
+def _open_vrchat(target: Target, rig: Rig, rate: float) -> Sink:
+    # Imported when used: looking for VRChat brings a network library along.
+    from .vrchat.sender import VrchatSender
+
+    return VrchatSender(
+        rig,
+        target.host,
+        target.port,
+        listen=target.options.get("listen") or vrchat.LOOPBACK,
+        search=_flag(target, "oscquery", "1") and not _flag(target, "all", "0"),
+        eyes=_flag(target, "eyes", "0"),
+    )
+
+
+def _flag(target: Target, name: str, default: str) -> bool:
+    said = target.options.get(name, default)
+    if said not in ("0", "1"):
+        raise BridgeError(f"{target.url}: {name} is 1 or 0, not {said!r}")
+    return said == "1"
+
+
+_OSC = ("prefix", "address")
 SCHEMES: Mapping[str, Scheme] = MappingProxyType(
     {
-        "osc": Scheme(port=osc.DEFAULT_PORT, options=("prefix",), title="OSC", open=_open_osc),
+        "osc": Scheme(port=osc.DEFAULT_PORT, options=_OSC, title="OSC", open=_open_osc),
         "vmc": Scheme(port=vmc.DEFAULT_PORT, options=(), title="VMC protocol", open=_open_vmc),
         "livelink": Scheme(
             port=livelink.DEFAULT_PORT,
             options=("subject", "fps"),
             title="Live Link Face",
             open=_open_livelink,
+        ),
+        "osc+tcp": Scheme(
+            port=osc.DEFAULT_PORT,
+            options=(*_OSC, "framing"),
+            title="OSC over TCP",
+            open=_open_osc_tcp,
+        ),
+        "ifacialmocap": Scheme(
+            port=ifacialmocap.DEFAULT_PORT,
+            options=("version", "listen"),
+            title="iFacialMocap",
+            open=_open_ifacialmocap,
+        ),
+        "facecap": Scheme(
+            port=facecap.DEFAULT_PORT, options=(), title="Face Cap", open=_open_facecap
+        ),
+        "vrchat": Scheme(
+            port=vrchat.DEFAULT_PORT,
+            options=("oscquery", "all", "listen", "eyes"),
+            title="VRChat",
+            open=_open_vrchat,
         ),
     }
 )
@@ -78,14 +154,20 @@ def open_target(url: str, rig: Rig, *, rate: float) -> Sink:
 
     Args:
         url: ``scheme://host[:port][?option=value]``. Without a port the protocol's usual one is
-            taken. ``osc`` takes ``prefix`` (replaces ``/freeavatar/<rig>``), ``livelink`` takes
-            ``subject`` (default: the rig's name) and ``fps`` (default 60); ``{rig}`` in a prefix
-            or subject stands for the rig's name.
+            taken. ``osc`` and ``osc+tcp`` take ``address`` (default
+            ``/freeavatar/{rig}/{control}``) or ``prefix`` (all of it before ``/{control}``),
+            ``osc+tcp`` also ``framing`` (1.1 or 1.0); ``livelink`` takes ``subject`` (default: the
+            rig's name) and ``fps`` (default 60). ``{rig}`` stands for the rig's name.
+            ``ifacialmocap`` takes ``version`` (1 or 2), or ``listen=1``: host and port are then
+            this machine's own, at which receivers ask for the stream. ``vrchat`` takes
+            ``oscquery=0`` (do not look for VRChat) or ``all=1``, both of which send every name,
+            ``listen`` (address of ours that VRChat tells of a new avatar, default loopback) and
+            ``eyes=1`` (move VRChat's own eyes too).
         rig: whose frames will be sent.
         rate: nominal frames per second of the source.
 
     Returns:
-        A sink; its ``sender`` counts datagrams ``sent`` and ``errors``.
+        A sink; its ``sender`` counts ``sent`` and ``errors``, over TCP also ``dropped``.
 
     Raises:
         BridgeError: the URL is wrong, the host unknown or the rig unfit for the protocol.

@@ -2,7 +2,9 @@
 
 import argparse
 import math
+import re
 from collections.abc import Callable
+from fractions import Fraction
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
@@ -33,6 +35,19 @@ def whole_number(low: int, high: float) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def frame_rate(text: str) -> Fraction:
+    """Frames per second: 24, 29.97 (which stands for 30000/1001) or 60000/1001."""
+    from freeavatar.bridge.takes.timecode import exact_rate
+
+    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6}|/[1-9][0-9]{0,5})?", text):
+        rate = Fraction(text)
+        if 1 <= rate <= 240:
+            return exact_rate(rate)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no frame rate from 1 to 240, such as 24, 29.97 or 60000/1001"
+    )
 
 
 def time_range(text: str) -> tuple[float, float]:

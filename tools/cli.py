@@ -18,15 +18,18 @@ from freeavatar.tools.dataset.errors import DataError
 # In the order a newcomer meets them; each module has add_verb(verbs).
 VERBS = (
     "freeavatar.tools.drive",
+    "freeavatar.tools.live.command",
     "freeavatar.tools.rig",
     "freeavatar.tools.render",
     "freeavatar.tools.listen",
+    "freeavatar.tools.service",
     "freeavatar.tools.embed",
     "freeavatar.tools.compare",
     "freeavatar.tools.build_data",
     "freeavatar.tools.train",
     "freeavatar.tools.evaluate",
     "freeavatar.tools.bench",
+    "freeavatar.tools.live.load",
 )
 
 EXPECTED = (

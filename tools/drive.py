@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import number, time_range, whole_number
 from .inputs import Input, is_take, open_input
+from .take_options import add_take_options, start_timecode, write_sounds
 
 if TYPE_CHECKING:
     from freeavatar.animator.performer import Performer, PerformerOptions
@@ -62,6 +63,7 @@ def add_verb(verbs: Any) -> None:
         help=".csv, .glb or .jsonl; with several rigs {rig} stands for the rig's name, which is "
         "appended where it is missing",
     )
+    add_take_options(out)
     out.add_argument("--to", action="append", default=[], metavar="URL", help="stream live, below")
     out.add_argument(
         "--preview", type=Path, metavar="FILE.mp4", help="film of actor and rigs, with sound"
@@ -94,10 +96,7 @@ def add_verb(verbs: Any) -> None:
         help="0 is off (default 0.5; a .csv input: 0)",
     )
     feel.add_argument(
-        "--neutral",
-        type=time_range,
-        metavar="START-END",
-        help="seconds in which the actor is neutral",
+        "--neutral", type=time_range, metavar="START-END", help="seconds with a neutral face"
     )
     feel.add_argument("--gain", type=Path, metavar="FILE", help="gain of each control, TOML/JSON")
     p.set_defaults(run=run)
@@ -168,7 +167,9 @@ def run(args: argparse.Namespace) -> int:
             args.to,
             rate=opened.rate,
             subject=args.subject or Path(args.input).stem,
-            timecode=opened.timecode,
+            timecode=start_timecode(args.timecode, opened.timecode, opened.rate),
+            take_rate=args.take_rate,
+            keep_times=is_take(args.input),
         )
         preview = None
         try:
@@ -180,6 +181,8 @@ def run(args: argparse.Namespace) -> int:
                 output.close() if result.found else output.discard()
         if not result.found and not result.interrupted:
             raise SourceError(f"{args.input}: {opened.without_face(result.frames, args.face)}")
+    if result.found and not args.no_audio:
+        outlets.sounds = write_sounds(opened.audio, outlets, rate=opened.rate)
     return _report(args, opened, outlets, preview, result)
 
 
@@ -243,6 +246,7 @@ def _report(
 ) -> int:
     failed = [o for o in outlets.all if o.error]
     written = [str(o.path) for o in outlets.all if o.is_take and not o.error]
+    written += map(str, outlets.sounds)
     if preview is not None:
         (failed if preview.error else written).append(str(preview.path))
     if not result.found:
@@ -279,6 +283,7 @@ def _summary(
     return {
         "input": args.input,
         "rate": opened.rate,
+        "timecode": outlets.first_timecode,
         "frames": result.frames,
         "found": result.found,
         "seconds": round(result.seconds, 3),

@@ -45,8 +45,8 @@ def add_verb(verbs: Any) -> None:
     parser.add_argument(
         "url",
         metavar="URL",
-        help="osc://, vmc:// or livelink:// with [host][:port]; without a host only this machine "
-        "is heard",
+        help="a target's URL: osc://, osc+tcp://, vmc://, livelink:// ... with [host][:port]; "
+        "without a host only this machine is heard",
     )
     parser.add_argument(
         "--seconds", type=number(0.01, 1e9), metavar="N", help="stop by itself after N s"
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     if not monitor.packets and not interrupted:
         print(
             f"freeavatar: nothing arrived on port {target.port}; is the sender's address this "
-            f"machine's, and does the firewall let UDP through?",
+            f"machine's, and does the firewall let it through?",
             file=sys.stderr,
         )
         return 1

@@ -3,14 +3,19 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError, Sink
-from freeavatar.bridge.takes import open_take
+from freeavatar.bridge.takes import grid_rate, open_take
+from freeavatar.bridge.takes.timecode import timecode_after
 from freeavatar.bridge.targets import open_target
 from freeavatar.rigs.spec import Rig, RigFrame
 
 log = logging.getLogger(__name__)
+
+RATE_MEANT = 0.001
+"""Rates within this part of each other are one rate, written in two ways."""
 
 
 def take_path(pattern: Path, rig: Rig, *, several: bool) -> Path:
@@ -91,6 +96,10 @@ class Outlet:
     error: str = ""
     """Why it was given up; empty while it works."""
     frames: int = 0
+    began: float | None = None
+    """Time of the first frame, seconds on the input's clock; None before it."""
+    ended: float = 0.0
+    """Time of the last frame."""
 
 
 @dataclass
@@ -98,6 +107,20 @@ class Outlets:
     """All sinks of a run. A sink that fails is given up; the others go on."""
 
     all: list[Outlet] = field(default_factory=list)
+    rate: float = 0.0
+    """Nominal frames per second of the input, which FF of the timecode counts."""
+    timecode: str = ""
+    """Of the input's time 0, or ""."""
+    sounds: list[Path] = field(default_factory=list)
+    """Sound files written beside the takes."""
+
+    @property
+    def first_timecode(self) -> str:
+        """Timecode of the first frame that came, as the input counts; "" without one."""
+        began = [outlet.began for outlet in self.all if outlet.began is not None]
+        return (
+            timecode_after(self.timecode, self.rate, min(began)) if self.timecode and began else ""
+        )
 
     @classmethod
     def open(
@@ -109,21 +132,39 @@ class Outlets:
         rate: float,
         subject: str,
         timecode: str,
+        take_rate: Fraction | None = None,
+        keep_times: bool = False,
     ) -> "Outlets":
         """Open every take and target, or none.
+
+        Args:
+            rigs: each goes to every target.
+            takes: files and whose they are.
+            targets: URLs.
+            rate: nominal frames per second of the input.
+            subject: whom the takes show.
+            timecode: of the input's time 0; "" for now.
+            take_rate: frames per second of all takes; None leaves it to each format.
+            keep_times: without a ``take_rate``, all formats keep the frames' own times: they come
+                from a take that has what the format wants.
 
         Raises:
             BridgeError: one cannot be opened; those opened before are discarded.
         """
-        outlets = cls()
+        outlets = cls(rate=rate, timecode=timecode)
         try:
             for path, rig in takes:
-                sink = open_take(path, rig, rate=rate, subject=subject, timecode=timecode)
+                grid = take_rate or (None if keep_times else grid_rate(path, rate))
+                sink = open_take(
+                    path, rig, rate=rate, subject=subject, timecode=timecode, take_rate=grid
+                )
                 outlets.all.append(Outlet(str(path), rig.name, sink, is_take=True, path=path))
             for url in targets:
                 for rig in rigs:
                     sink = open_target(url, rig, rate=rate)
                     outlets.all.append(Outlet(url, rig.name, sink, is_take=False))
+            if take_rate is None and not keep_times:
+                _tell_changed_rate([path for path, _ in takes], rate)
         except BaseException:
             outlets.discard()
             raise
@@ -137,6 +178,8 @@ class Outlets:
             try:
                 outlet.sink.send(frame)
                 outlet.frames += 1
+                outlet.began = frame.time if outlet.began is None else outlet.began
+                outlet.ended = frame.time
             except (BridgeError, OSError) as error:
                 outlet.error = str(error)
                 log.error("%s: given up, the rest goes on: %s", outlet.label, error)
@@ -155,3 +198,17 @@ class Outlets:
         for outlet in self.all:
             discard = getattr(outlet.sink, "discard", outlet.sink.close)
             discard()
+
+
+def _tell_changed_rate(paths: Sequence[Path], rate: float) -> None:
+    for path in paths:
+        grid = grid_rate(path, rate)
+        if grid is not None and abs(grid / rate - 1) > RATE_MEANT:
+            log.warning(
+                "%s is written at %.5g frames a second, not %.5g, which Unreal would misread; "
+                "--take-rate sets another",
+                path.name,
+                grid,
+                rate,
+            )
+            return

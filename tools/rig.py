@@ -1,4 +1,4 @@
-"""freeavatar rig: list, show, register, check and remove rigs."""
+"""freeavatar rig: list, show, register, check, export and remove rigs."""
 
 import argparse
 import json
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.rigs.errors import RenderError
+
+from .rig_export import add_export
 
 if TYPE_CHECKING:
     from freeavatar.rigs.check import Report
@@ -25,6 +27,7 @@ examples:
   freeavatar rig register shapes/ --name hero       a folder: one neutral .obj and one per shape
   freeavatar rig show hero --out hero.png           every control at its maximum, one picture
   freeavatar rig check hero --strict                exit 1 on any warning
+  freeavatar rig export hero --rigmapper hero.json  its mapping from ARKit's curves, for Unreal
   freeavatar rig remove hero
 """
 REGISTER_EPILOG = """\
@@ -53,7 +56,7 @@ def add_verb(verbs: Any) -> None:
     """Add ``rig`` and its own verbs to the command line."""
     p = verbs.add_parser(
         "rig",
-        help="list, show, register, check and remove rigs",
+        help="list, show, register, check, export and remove rigs",
         description="Look after rigs: the built-in ones and your own.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -77,6 +80,7 @@ def add_verb(verbs: Any) -> None:
     check.add_argument("name", metavar="NAME|FILE", help="of a rig, or a rig file")
     check.add_argument("--strict", action="store_true", help="exit 1 if there is any warning")
     check.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="landmark model")
+    add_export(inner, _add)
     remove = _add(inner, "remove", _remove, "forget a registered rig, delete its copy", "")
     remove.add_argument("name", metavar="NAME")
 

@@ -82,3 +82,15 @@ def nominal_rate(times: NDArray[np.float64]) -> float:
     common = np.array([24000 / 1001, 24, 25, 30000 / 1001, 30, 48, 50, 60000 / 1001, 60, 90, 120])
     closest = float(common[np.argmin(np.abs(common - rate))])
     return closest if abs(closest / rate - 1) < 0.01 else rate
+
+
+def rising_from_zero(frames: FrameArrays) -> FrameArrays:
+    """The frames with times from 0 on, as curves need them.
+
+    Frames whose time, in the 32 bits most files store, does not rise are left out.
+    """
+    times = frames.times - frames.times[0]
+    stored = times.astype(np.float32)
+    rises = np.concatenate([[True], stored[1:] > np.maximum.accumulate(stored)[:-1]])
+    kept = {name: getattr(frames, name)[rises] for name in vars(frames)}
+    return FrameArrays(**kept | {"times": times[rises]})

@@ -1,22 +1,18 @@
 """GLB takes: the rig with its morph and head animation, for Blender, browsers and engines."""
 
 import hashlib
-import logging
-import os
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError
 from freeavatar.rigs.errors import RigError
-from freeavatar.rigs.spec import Rig, RigFrame, Take
+from freeavatar.rigs.spec import Rig, Take
 
 from .arrays import FrameArrays
-from .journal import JournalWriter, read_journal
 from .partfile import set_leftover_aside
+from .whole import WholeWriter, recover_whole, write_whole
 
-log = logging.getLogger(__name__)
 
-
-class GlbWriter:
+class GlbWriter(WholeWriter):
     """Keeps frames in a journal and writes the GLB when closed; a `Sink`."""
 
     def __init__(self, path: Path, rig: Rig, *, rate: float, subject: str = "") -> None:
@@ -26,40 +22,7 @@ class GlbWriter:
             BridgeError: the rig has no mesh, or the journal cannot be written.
         """
         require_mesh(path, rig)
-        self._rig = rig
-        self._journal = JournalWriter(path, rig, rate=rate, subject=subject)
-        self._closed = False
-
-    def send(self, frame: RigFrame) -> None:
-        """Append the frame to the journal.
-
-        Raises:
-            BridgeError: the disk is full; frames written so far stay.
-        """
-        self._journal.send(frame)
-
-    def close(self) -> None:
-        """Write the GLB and remove the journal; a take without a frame leaves neither.
-
-        Raises:
-            BridgeError: the GLB cannot be written; the journal is kept.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        journal = self._journal.file
-        if self._journal.frames:
-            try:
-                write_glb_take(journal.path, self._rig, read_journal(journal.part))
-            except BaseException:
-                journal.keep()
-                raise
-        journal.discard()
-
-    def discard(self) -> None:
-        """Leave no file."""
-        self._closed = True
-        self._journal.file.discard()
+        super().__init__(path, rig, write_glb_take, rate=rate, subject=subject)
 
 
 def require_mesh(path: Path, rig: Rig) -> None:
@@ -88,21 +51,9 @@ def recover_glb(path: Path, rig: Rig) -> Path | None:
     Raises:
         BridgeError: another run is writing the take, or the GLB cannot be written.
     """
-    kept = set_leftover_aside(path, readable=False)
-    if kept is None:
-        return None
-    try:
-        take = read_journal(kept)
-    except BridgeError as error:
-        log.warning("%s", error)
-        return kept
-    if take.names != rig.names or rig.mesh is None:
-        return kept
-    glb = kept.with_name(kept.name.removesuffix(".part"))
-    write_glb_take(glb, rig, take)
-    kept.unlink()
-    log.warning("%s: the interrupted take is now %s", path.name, glb.name)
-    return glb
+    if rig.mesh is None:
+        return set_leftover_aside(path, readable=False)
+    return recover_whole(path, rig, write_glb_take)
 
 
 def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
@@ -126,7 +77,7 @@ def write_glb_take(path: Path, rig: Rig, take: Take) -> None:
         )
     except RigError as error:
         raise BridgeError(f"cannot write {path}: {error}") from error
-    _write_whole(path, glb)
+    write_whole(path, glb)
 
 
 def _source(rig: Rig) -> bytes:
@@ -140,18 +91,3 @@ def _source(rig: Rig) -> bytes:
         if hashlib.sha256(data).hexdigest() == rig.source_sha256:
             return data
     return glb_bytes(rig)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise BridgeError(
-            f"cannot write {path}: {error.strerror}; the take is kept in its .part"
-        ) from error

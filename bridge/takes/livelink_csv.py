@@ -10,6 +10,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,29 @@ from freeavatar.rigs.conventions.arkit import LIVE_LINK_CSV, LIVE_LINK_UDP
 from freeavatar.rigs.spec import Rig, RigFrame
 
 from .partfile import PartFile
-from .timecode import start_of, timecode_at
+from .timecode import RATE, LiveLinkClock, exact_rate
 
 log = logging.getLogger(__name__)
 
 ANGLES = LIVE_LINK_UDP[52:]
 """Names of the nine columns of head and eyes."""
+EVEN = 0.002
+"""A rate within this part of one that divides 60 is shown right; 29.97 is 0.001 from 30."""
+
+
+def shown_rate(rate: float) -> Fraction:
+    """Frames per second at which Unreal's importer, which knows 30 and 60, shows a take right.
+
+    Args:
+        rate: of the source.
+
+    Returns:
+        The source's own where its frames fall on those of 60 a second (30, 29.97, 20, 15...), else
+        60 (24, 25, 48, 50, 120...).
+    """
+    steps = RATE / rate
+    even = round(steps) >= 1 and abs(steps / round(steps) - 1) < EVEN
+    return exact_rate(rate) if even else Fraction(RATE)
 
 
 class LiveLinkCsvWriter:
@@ -35,12 +53,17 @@ class LiveLinkCsvWriter:
     def __init__(self, path: Path, rig: Rig, *, rate: float, timecode: str = "") -> None:
         """Create the file and write its header.
 
+        Args:
+            path: of the take.
+            rig: whose frames come.
+            rate: frames per second of the source, which FF of the timecode counts.
+            timecode: of the source's time 0. Empty: the first frame is now.
+
         Raises:
             BridgeError: the file cannot be written, the timecode is none, or a control is called
                 like one of the file's own columns.
         """
-        self._start = start_of(timecode, rate)
-        self._starts_now = not timecode
+        self._clock = LiveLinkClock(timecode, rate)
         names, self._row = _arkit_columns(rig) if is_arkit(rig) else _own_columns(rig)
         self._format = ",".join(["%s", str(len(names)), *["%.10f"] * len(names)]) + "\n"
         self._file = PartFile(path)
@@ -55,15 +78,11 @@ class LiveLinkCsvWriter:
         Raises:
             BridgeError: the disk is full; rows written so far stay.
         """
-        if self._starts_now:
-            # A take of the end of a clip begins now, not as much later as the clip was cut.
-            self._start -= frame.time
-            self._starts_now = False
         values = self._row(frame)
         if not np.isfinite(values).all():
             values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
         # Adding zero turns -0 into 0.
-        row = self._format % (timecode_at(self._start + frame.time), *(values + 0.0).tolist())
+        row = self._format % (self._clock.at(frame.time), *(values + 0.0).tolist())
         self._file.write(row.encode())
         self._frames += 1
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,12 +14,18 @@ from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Rig, Take
 
 from .arrays import nominal_rate
+from .fbx import BLENDER, FbxWriter, recover_fbx
 from .glb import GlbWriter, recover_glb, require_mesh
 from .journal import read_journal
 from .json_lines import JsonLinesWriter, read_json_lines
-from .livelink_csv import LiveLinkCsvWriter
+from .livelink_csv import LiveLinkCsvWriter, shown_rate
 from .livelink_csv_reader import read_csv
 from .partfile import set_leftover_aside
+from .resampling import ResamplingSink
+from .unity_anim import UnityAnimWriter, read_unity_anim, recover_unity_anim, require_shapes
+from .usd import UsdWriter, read_usd, recover_usd
+from .vrma import VrmaWriter, recover_vrma
+from .vrma_reader import read_vrma
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +33,15 @@ class Wish:
     """What a take is opened with, beside its file and rig."""
 
     rate: float
+    """Nominal frames per second that are written."""
     subject: str
     timecode: str
+    timecode_rate: float
+    """Frames per second of the source, which FF of the timecode counts."""
+    blender: str = BLENDER
+    """Blender program that writes an FBX: a name on PATH or a path."""
+    renderer: str | None = None
+    """Path of the SkinnedMeshRenderer a Unity clip drives; None: the rig's meshes by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +54,8 @@ class Format:
     read_part: Callable[[Path], Take]
     """Reads the ``.part`` an interrupted run left."""
     recover: Callable[[Path, Rig], Path | None]
+    grid: Callable[[float], Fraction] | None = None
+    """Frames per second on which the format wants a source of some rate; None keeps its times."""
 
 
 def _read_glb(path: Path) -> Take:
@@ -53,6 +69,22 @@ def _read_glb(path: Path) -> Take:
     return replace(take, rate=nominal_rate(np.array([frame.time for frame in take.frames])))
 
 
+def _read_fbx(path: Path) -> Take:
+    raise BridgeError(
+        f"{path}: FBX takes are only written; record a .glb or .usd beside it to read"
+    )
+
+
+def _usd(title: str) -> Format:
+    return Format(
+        title=title,
+        write=lambda path, rig, wish: UsdWriter(path, rig, rate=wish.rate, subject=wish.subject),
+        read=read_usd,
+        read_part=read_journal,
+        recover=recover_usd,
+    )
+
+
 def _keep_text(path: Path, rig: Rig) -> Path | None:
     return set_leftover_aside(path, readable=True)
 
@@ -62,11 +94,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ".csv": Format(
             title="Live Link Face CSV",
             write=lambda path, rig, wish: LiveLinkCsvWriter(
-                path, rig, rate=wish.rate, timecode=wish.timecode
+                path, rig, rate=wish.timecode_rate, timecode=wish.timecode
             ),
             read=read_csv,
             read_part=read_csv,
             recover=_keep_text,
+            grid=shown_rate,
         ),
         ".jsonl": Format(
             title="JSON lines",
@@ -84,6 +117,36 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             read_part=read_journal,
             recover=recover_glb,
         ),
+        ".vrma": Format(
+            title="VRM animation",
+            write=lambda path, rig, wish: VrmaWriter(
+                path, rig, rate=wish.rate, subject=wish.subject
+            ),
+            read=read_vrma,
+            read_part=read_journal,
+            recover=recover_vrma,
+        ),
+        ".anim": Format(
+            title="Unity animation clip",
+            write=lambda path, rig, wish: UnityAnimWriter(
+                path, rig, rate=wish.rate, subject=wish.subject, renderer=wish.renderer
+            ),
+            read=read_unity_anim,
+            read_part=read_journal,
+            recover=recover_unity_anim,
+        ),
+        ".usda": _usd("USD, text"),
+        ".usdc": _usd("USD, binary"),
+        ".usd": _usd("USD, binary"),
+        ".fbx": Format(
+            title="FBX, written by Blender",
+            write=lambda path, rig, wish: FbxWriter(
+                path, rig, rate=wish.rate, subject=wish.subject, blender=wish.blender
+            ),
+            read=_read_fbx,
+            read_part=read_journal,
+            recover=recover_fbx,
+        ),
     }
 )
 
@@ -95,6 +158,9 @@ def open_take(
     rate: float,
     subject: str = "",
     timecode: str = "",
+    take_rate: float | Fraction | None = None,
+    blender: str = BLENDER,
+    renderer: str | None = None,
 ) -> Sink:
     """Open a take file for writing.
 
@@ -104,25 +170,60 @@ def open_take(
     leaves no file.
 
     Args:
-        path: ``.csv`` (Live Link Face), ``.jsonl`` (JSON lines) or ``.glb`` (rig and animation).
+        path: its suffix is one of `FORMATS`.
         rig: whose frames will be written; a GLB needs a mesh.
         rate: nominal frames per second of the source.
         subject: whom the take shows; names the animation of a GLB.
-        timecode: of the source's first frame, ``HH:MM:SS:FF``; begins a CSV take. Empty: now.
+        timecode: of the source's time 0, ``HH:MM:SS:FF``, or ``;FF`` where frame numbers are
+            dropped; begins a CSV take. Empty: the first frame is now.
+        take_rate: frames per second to write on a constant grid (`grid_rate` tells a format's
+            own); None keeps the frames' times.
+        blender: program that writes an FBX, a name on PATH or a path.
+        renderer: path of the SkinnedMeshRenderer a Unity clip drives, below its Animator; None:
+            the rig's meshes by name.
 
     Raises:
         BridgeError: unknown suffix, unfit rig, or the file cannot be written.
     """
     path = Path(path)
     entry = _format(path)
-    if not (math.isfinite(rate) and rate > 0):
-        raise BridgeError(f"{path}: {rate} is no frame rate")
+    for given in (rate, take_rate):
+        if given is not None and not (math.isfinite(given) and given > 0):
+            raise BridgeError(f"{path}: {given} is no frame rate")
     if path.is_dir():
         raise BridgeError(f"{path} is a folder; name a file in it")
-    if path.suffix.lower() == ".glb":
+    if path.suffix.lower() in (".glb", ".fbx"):
         require_mesh(path, rig)
+    if path.suffix.lower() == ".anim":
+        require_shapes(path, rig)
     entry.recover(path, rig)
-    return entry.write(path, rig, Wish(rate=rate, subject=subject, timecode=timecode))
+    wish = Wish(
+        rate=rate if take_rate is None else float(take_rate),
+        subject=subject,
+        timecode=timecode,
+        timecode_rate=rate,
+        blender=blender,
+        renderer=renderer,
+    )
+    sink = entry.write(path, rig, wish)
+    return sink if take_rate is None else ResamplingSink(sink, take_rate, source_rate=rate)
+
+
+def grid_rate(path: Path, rate: float) -> Fraction | None:
+    """Frames per second that a take of a source should be written at.
+
+    Args:
+        path: of the take.
+        rate: nominal frames per second of the source.
+
+    Returns:
+        The rate of a constant grid, or None where the format keeps the frames' own times.
+
+    Raises:
+        BridgeError: unknown suffix.
+    """
+    grid = _format(path).grid
+    return None if grid is None else grid(rate)
 
 
 def read_take(path: Path) -> Take:

@@ -227,7 +227,9 @@ def _seek(container: InputContainer, stream: VideoStream, time: float) -> bool:
 
 def _timecode(container: InputContainer) -> str:
     places = [container.metadata, *(s.metadata for s in container.streams)]
-    return next((place["timecode"] for place in places if place.get("timecode")), "")
+    # Matroska writes the names of tags in capitals.
+    tags = (tag for place in places for tag in place.items())
+    return next((value for name, value in tags if name.lower() == "timecode" and value), "")
 
 
 def _pixel_shape(stream: VideoStream) -> float:

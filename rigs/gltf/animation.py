@@ -44,7 +44,7 @@ from .repair import repair
 from .scene import local_matrix
 from .writer import NODE_NAMES
 
-__all__ = ["add_animation", "read_animation"]
+__all__ = ["add_animation", "continuous", "read_animation"]
 
 Values = NDArray[np.float32]
 
@@ -203,7 +203,7 @@ def _turn_channel(
     local = np.linalg.inv(parent[:3, :3]) @ turn @ parent[:3, :3]
     start = Rotation.from_matrix(rest / np.linalg.norm(rest, axis=0))
     rotations = (Rotation.from_matrix(local) * start).as_quat()
-    animation.add(turning, "rotation", _continuous(rotations))
+    animation.add(turning, "rotation", continuous(rotations))
     return turning
 
 
@@ -236,7 +236,7 @@ def _places(content: dict[str, Any], roots: Sequence[int]) -> list[list[int]]:
     return [holder[key] for holder, key in holders if key in holder]
 
 
-def _continuous(rotations: NDArray[np.float64]) -> Values:
+def continuous(rotations: NDArray[np.float64]) -> Values:
     """(F, 4) quaternions with signs such that each lies nearest to the one before it."""
     dots = np.sum(rotations[1:] * rotations[:-1], axis=1)
     signs = np.concatenate([[1.0], np.cumprod(np.where(dots < 0, -1.0, 1.0))])

@@ -1,0 +1,130 @@
+"""A live performance put together: threads, what lies between them, and how they end."""
+
+import argparse
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from freeavatar.animator.performer import Performer, PerformerOptions
+from freeavatar.foundation.readers import open_reader
+from freeavatar.foundation.sources import open_source
+from freeavatar.rigs.spec import Rig
+
+from .capture import Capture, Captured
+from .deliveries import Deliveries
+from .recording import Recorder
+from .sending import Actor, Sending
+from .session import Session
+from .slot import Slot
+from .statistics import Latencies
+from .status import Status
+from .tracking import Tracked, Tracking
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+GLANCE = 0.1
+"""Seconds between two looks at the threads."""
+
+
+class Performance:
+    """Capture, tracking and sending, each at its own pace.
+
+    Args:
+        args: of the command line.
+        parts: the face of each actor, counted from 1 at the left (None: the largest), their rigs.
+
+    Raises:
+        SourceError, ReaderError, BridgeError, RigError: a part cannot be opened; none is left open.
+    """
+
+    def __init__(
+        self, args: argparse.Namespace, parts: Sequence[tuple[int | None, Sequence[Rig]]]
+    ) -> None:
+        rigs = [rig for _, of_one in parts for rig in of_one]
+        pictures: Slot[Captured] = Slot()
+        moments: Slot[Tracked] = Slot()
+        latencies = Latencies()
+        options = PerformerOptions(smooth=args.smooth, gain_file=args.gain)
+        actors = [
+            Actor(str(0 if face is None else face - 1), [Performer(rig, options) for rig in of_one])
+            for face, of_one in parts
+        ]
+        self.capture = Capture(
+            lambda: open_source(args.input, skip_damaged=True), pictures, loop=args.loop
+        )
+        self._started: list[Worker] = []
+        self._deliveries: Deliveries | None = None
+        readers: list[Any] = []
+        try:
+            self._deliveries = deliveries = Deliveries(rigs, args.to, rate=self.capture.rate)
+            for face, _ in parts:
+                readers.append(open_reader(args.reader, bundle=args.mediapipe_bundle, face=face))
+            self.recorder = Recorder(
+                rigs,
+                args.record or args.takes,
+                rate=self.capture.rate,
+                subject=args.subject,
+            )
+            self.tracking = Tracking(readers, pictures, moments)
+            self.sending = Sending(actors, moments, deliveries, self.recorder, latencies)
+            self.session = Session(actors, self.sending, self.recorder, args.session)
+        except BaseException:
+            self.capture.finish()
+            for reader in readers:
+                reader.close()
+            if self._deliveries is not None:
+                self._deliveries.close()
+            raise
+        self.status = Status(
+            capture=self.capture,
+            tracking=self.tracking,
+            sending=self.sending,
+            deliveries=deliveries,
+            recorder=self.recorder,
+            session=self.session,
+            latencies=latencies,
+            slots=(pictures, moments),
+            as_json=args.json,
+        )
+        self._record_now = bool(args.record)
+        self.description = f"{self.capture.description}; " + ", ".join(r.name for r in rigs)
+
+    def start(self) -> None:
+        """Start every thread, the last in line first."""
+        self.status.begin()
+        for worker in (self.recorder, self.sending, self.tracking, self.capture):
+            worker.start()
+            self._started.append(worker)
+        if self._record_now:
+            self.session.record()
+
+    def watch(self, over: threading.Event, seconds: float | None) -> None:
+        """Show the status until the end was asked for, a thread ends, or time is up."""
+        waited = 0.0
+        while not (over.is_set() or self.session.over):
+            self.status.show()
+            self.session.keep_if_changed()
+            if not all(worker.is_alive() for worker in (self.sending, self.tracking)):
+                return
+            if seconds is not None and waited >= seconds:
+                return
+            over.wait(GLANCE)
+            waited += GLANCE
+
+    def end(self) -> list[str]:
+        """Stop every thread in order, close takes, tell receivers; what failed, one line each."""
+        for worker in reversed(self._started):
+            worker.stop()
+        if self._deliveries is not None:
+            self._deliveries.close()
+        self.session.keep()
+        failures = [
+            f"{worker.name}: {worker.failure or 'does not end'}"
+            for worker in self._started
+            if worker.failure is not None or worker.is_alive()
+        ]
+        if self.capture.ended:
+            failures.append(f"the input ended early: {self.capture.ended}")
+        return failures + self.recorder.errors

@@ -1,0 +1,64 @@
+"""How a live performance goes: rates and latencies."""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+KEPT = 36_000
+"""Frames whose latencies are kept: ten minutes at 60 a second."""
+RECENT = 2.0
+"""Seconds over which the status line's rates are taken."""
+STAGES = ("total", "waiting", "reading", "passing", "posing", "sending")
+"""Latencies of a frame: the whole, then its parts in order: lying in the slot, in the reader, in
+the second slot, in the animator, in the senders."""
+
+
+class Latencies:
+    """Milliseconds of the last frames, stage by stage; fed by one thread, read by another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: deque[tuple[float, ...]] = deque(maxlen=KEPT)
+
+    def add(self, *moments: float) -> None:
+        """Note a frame: `time.perf_counter` captured, taken, read, passed on, posed, sent."""
+        parts = [1e3 * (b - a) for a, b in zip(moments, moments[1:], strict=False)]
+        with self._lock:
+            self._rows.append((1e3 * (moments[-1] - moments[0]), *parts))
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """p50, p95, p99 of each of `STAGES`; empty before the first frame."""
+        with self._lock:
+            rows = np.array(self._rows)
+        if not len(rows):
+            return {}
+        found = np.percentile(rows, [50, 95, 99], axis=0).T.round(3)
+        names = ("p50", "p95", "p99")
+        return {
+            stage: dict(zip(names, values.tolist(), strict=True))
+            for stage, values in zip(STAGES, found, strict=True)
+        }
+
+
+class Rate:
+    """Frames per second of a counter that only grows."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, count: int) -> float:
+        """Rate over the last `RECENT` seconds, as of now."""
+        now = time.perf_counter()
+        self._seen.append((now, count))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= RECENT:
+            self._seen.popleft()
+        (then, before), span = self._seen[0], now - self._seen[0][0]
+        return (count - before) / span if span > 0 else 0.0
+
+
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Numbers with at most three places, for JSON."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in values.items()}
