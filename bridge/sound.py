@@ -77,7 +77,7 @@ class Sound:
         at = 0
         for frame in self._resampled():
             block = frame.to_ndarray().astype(np.float32, copy=False)
-            due = at if frame.pts is None else round((frame.time - begin) * self.rate)
+            due = at if frame.time is None else round((frame.time - begin) * self.rate)
             if due > at + (GAP * self.rate if at else 0):
                 yield from self._silence(due - at)
                 at = due

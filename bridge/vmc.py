@@ -56,13 +56,16 @@ def unity_rotation(angles: NDArray[np.floating]) -> NDArray[np.float64]:
     mirrored; written out because a general rotation library takes longer than the rest of a frame.
     """
     half = np.asarray(angles, np.float64) / 2
-    sin_y, sin_p, sin_r = np.moveaxis(np.sin(half), -1, 0)
-    cos_y, cos_p, cos_r = np.moveaxis(np.cos(half), -1, 0)
+    sin, cos = np.sin(half), np.cos(half)
+    sin_y, sin_p, sin_r = sin[..., 0], sin[..., 1], sin[..., 2]
+    cos_y, cos_p, cos_r = cos[..., 0], cos[..., 1], cos[..., 2]
+    out = np.empty((*half.shape[:-1], 4))
     x = cos_y * sin_p * cos_r - sin_y * cos_p * sin_r
     y = sin_y * cos_p * cos_r + cos_y * sin_p * sin_r
     z = -cos_y * cos_p * sin_r - sin_y * sin_p * cos_r
     w = cos_y * cos_p * cos_r - sin_y * sin_p * sin_r
-    return np.stack([x, y, z, w], axis=-1)
+    out[..., 0], out[..., 1], out[..., 2], out[..., 3] = x, y, z, w
+    return out
 
 
 def blend_name(control: Control) -> str:

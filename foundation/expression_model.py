@@ -11,8 +11,11 @@ from .expression import BLENDSHAPES, FloatArray
 from .landmarks import LANDMARKS
 from .onnx_session import WEIGHTS, Network, Signature
 from .point_correction import PointGains
+from .processor import has_byte_products
 
 EXPRESSION_NETWORK = WEIGHTS / "expression.onnx"
+FULL_NETWORK = WEIGHTS / "expression_full.onnx"
+"""The same network before it was put into eight bits."""
 POINT_GAINS = "point_gains"
 """Key of the file's metadata that holds its `PointGains`."""
 SIGNATURE = Signature(
@@ -29,6 +32,12 @@ SIGNATURE = Signature(
         "tokens": (64, 192),
     },
 )
+
+
+def shipped_network() -> Path:
+    """The expression network that suits this processor."""
+    whole = not has_byte_products() and FULL_NETWORK.is_file()
+    return FULL_NETWORK if whole else EXPRESSION_NETWORK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +74,8 @@ class ExpressionModel:
     """Runs the expression network.
 
     Args:
-        path: ``.onnx`` file; None for the one that ships.
+        path: ``.onnx`` file; None for the one that ships: in eight bits where the processor is
+            quick at that, else whole.
         threads: most cores that one call uses.
 
     Raises:
@@ -73,7 +83,7 @@ class ExpressionModel:
     """
 
     def __init__(self, path: Path | None = None, *, threads: int = 1) -> None:
-        self._network = Network(path or EXPRESSION_NETWORK, SIGNATURE, threads=threads)
+        self._network = Network(path or shipped_network(), SIGNATURE, threads=threads)
         gains = self._network.about.get(POINT_GAINS)
         self.point_gains = None if gains is None else PointGains.from_json(gains)
         """How its points correct its curves in a video; None where its file does not say."""

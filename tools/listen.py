@@ -24,6 +24,7 @@ EPILOG = """\
 examples:
   freeavatar listen osc://127.0.0.1:9000                 what drive --to sends on this machine
   freeavatar listen osc://0.0.0.0:9000                   also from other machines
+  freeavatar listen osc+tcp://127.0.0.1:9000             the same over TCP, in either framing
   freeavatar listen livelink://0.0.0.0:11111             an iPhone or drive, as Unreal would hear it
   freeavatar listen vmc://:39539 --values jawOpen 'Blink*' --seconds 10
   freeavatar listen osc://:9000 --seconds 5 --json | jq .streams

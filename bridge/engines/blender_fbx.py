@@ -1,6 +1,6 @@
 """Runs inside Blender: turns a GLB take into an FBX with the same blendshape and bone animation.
 
-``blender -b --factory-startup --python-exit-code 1 -P blender_fbx.py -- GLB FBX RATE LAST NAME``
+``blender -b --factory-startup -P blender_fbx.py -- GLB FBX FPS RATE LAST NAME``
 
 Frames 0 to LAST are baked, nothing is thinned out. The frame after LAST must hold the neutral pose:
 the FBX's own pose is taken there. Works in Blender 3.4 and needs nothing but what comes with it.
@@ -13,13 +13,14 @@ SLIDER = 10.0
 """Blender's largest range of a shape key: values outside 0..1 must not be cut off."""
 
 
-def main(source: str, target: str, rate: float, last: int, name: str) -> None:
+def main(source: str, target: str, fps: int, rate: float, last: int, name: str) -> None:
     """Convert one take.
 
     Args:
-        source: the GLB.
+        source: the GLB; its frames lie ``1 / fps`` seconds apart.
         target: the FBX, replaced if there is one.
-        rate: frames per second to bake.
+        fps: whole frames per second nearest to the rate.
+        rate: frames per second of the FBX.
         last: frame to bake.
         name: of the animation in the FBX.
 
@@ -31,16 +32,18 @@ def main(source: str, target: str, rate: float, last: int, name: str) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.name = name
-    # Set first: the importer turns seconds into frames by it.
-    scene.render.fps = max(1, round(rate))
-    scene.render.fps_base = scene.render.fps / rate
+    # Importers of some versions count whole frames a second only, so the base follows later.
+    scene.render.fps = fps
     bpy.ops.import_scene.gltf(filepath=source)
+    scene.render.fps_base = fps / rate
     _widen_ranges(bpy.data.objects)
     scene.frame_start, scene.frame_end = 0, last
     scene.frame_set(last + 1)
     for thing in [o for o in bpy.data.objects if o.type == "MESH" and o.parent_type == "BONE"]:
         _give_bone(bpy, thing)
     scene.frame_set(last + 1)
+    for thing in bpy.data.objects:
+        _rest_skinned(thing)
     has_bones = any(o.type == "ARMATURE" for o in bpy.data.objects)
     bpy.ops.export_scene.fbx(
         filepath=target,
@@ -96,6 +99,27 @@ def _give_bone(bpy: Any, thing: Any) -> None:
     thing.modifiers.new(name, "ARMATURE").object = skeleton
 
 
+def _rest_skinned(thing: Any) -> None:
+    """Spare Blender deforming a skinned mesh at every frame, which takes most of its time.
+
+    A hidden mesh is not deformed, but its shape keys stand still too, unless something that is
+    shown asks for them: here a property of the skeleton.
+    """
+    skins = [m for m in thing.modifiers if m.type == "ARMATURE" and m.object is not None]
+    if not skins or thing.type != "MESH":
+        return
+    keys, skeleton = thing.data.shape_keys, skins[0].object
+    if keys is not None:
+        name = f"keys of {thing.name}"
+        skeleton[name] = 0.0
+        driver = skeleton.driver_add(f'["{name}"]').driver
+        driver.type = "SUM"
+        asked = driver.variables.new().targets[0]
+        asked.id_type, asked.id = "KEY", keys
+        asked.data_path = keys.key_blocks[-1].path_from_id("value")
+    thing.hide_viewport = True
+
+
 def _take_over(bpy: Any, thing: Any) -> Any:
     """An empty that stands and moves as an object did, which stops moving."""
     guide = bpy.data.objects.new(f"{thing.name}_guide", None)
@@ -119,11 +143,11 @@ def _mend_numpy() -> None:
     """Give numpy the name that the glTF importer of Blender 3.4 uses and newer numpy dropped."""
     import numpy
 
-    if not hasattr(numpy, "bool"):
-        numpy.bool = bool
+    if "bool" not in vars(numpy):
+        vars(numpy)["bool"] = bool
 
 
 if __name__ == "__main__":
     _mend_numpy()
     given = sys.argv[sys.argv.index("--") + 1 :]
-    main(given[0], given[1], float(given[2]), int(given[3]), given[4])
+    main(given[0], given[1], int(given[2]), float(given[3]), int(given[4]), given[5])

@@ -26,8 +26,8 @@ BLENDER = "blender"
 SCRIPT = Path(__file__).parents[1] / "engines" / "blender_fbx.py"
 START_LIMIT = 180.0
 """Seconds Blender may take beside the baking."""
-FRAME_LIMIT = 1.0
-"""Further seconds a frame; about twenty times what a head of 16,000 vertices takes."""
+FRAME_LIMIT = 0.5
+"""Further seconds a frame; far more than a head of 16,000 vertices takes."""
 
 WHOLE = 1e-3
 """Part of a frame by which a time may miss a whole frame and still count as on it."""
@@ -102,10 +102,14 @@ def write_fbx_take(path: Path, rig: Rig, take: Take, *, blender: str = BLENDER) 
     """
     with tempfile.TemporaryDirectory(prefix="freeavatar-fbx-") as folder:
         glb, fbx = Path(folder) / "take.glb", Path(folder) / "take.fbx"
-        last, rested = _with_rest(rig, take)
-        write_glb_take(glb, rig, rested)
+        fps = max(1, round(take.rate))
+        last, spaced = _for_blender(rig, take, fps)
+        write_glb_take(glb, rig, spaced)
+        numbers = [str(fps), repr(float(take.rate)), str(last)]
         try:
-            _convert(find_blender(path, blender), glb, fbx, rested, last)
+            program = find_blender(path, blender)
+            limit = START_LIMIT + FRAME_LIMIT * last
+            _convert(program, glb, fbx, [*numbers, take.subject or "take"], limit)
             with replacing(path) as unfinished:
                 shutil.copyfile(fbx, unfinished)
         except BridgeError as error:
@@ -114,31 +118,39 @@ def write_fbx_take(path: Path, rig: Rig, take: Take, *, blender: str = BLENDER) 
             raise BridgeError(f"{error}; the take is kept as {kept.name}") from error
 
 
-def _with_rest(rig: Rig, take: Take) -> tuple[int, Take]:
-    """The number of the last whole frame, and the take held up to it and neutral one later.
+def _for_blender(rig: Rig, take: Take, fps: int) -> tuple[int, Take]:
+    """The number of the last frame to bake, and the take as Blender is to read it.
 
-    Blender leaves the model in the FBX at that neutral pose.
+    Its frames lie ``1 / fps`` apart, whatever the rate; it is held up to the last whole frame, and
+    neutral one later: Blender leaves the model in the FBX at that pose.
     """
-    first, final = take.frames[0].time, take.frames[-1]
-    last = math.ceil((final.time - first) * take.rate - WHOLE)
-    held = replace(final, time=max(final.time, first + last / take.rate))
-    rest = RigFrame(index=0, time=first + (last + 1) / take.rate, values=rig.neutral)
-    return last, replace(take, frames=[*take.frames, held, rest])
+    frames = list(take.frames)
+    numbers = [(frame.time - frames[0].time) * take.rate for frame in frames]
+    last = math.ceil(numbers[-1] - WHOLE)
+    frames += [frames[-1], RigFrame(index=0, time=0.0, values=rig.neutral)]
+    numbers += [max(numbers[-1], last), last + 1]
+    spaced = [replace(f, time=n / fps) for f, n in zip(frames, numbers, strict=True)]
+    return last, replace(take, frames=spaced)
 
 
-def _convert(program: str, glb: Path, fbx: Path, take: Take, last: int) -> None:
-    """Run Blender on one take, up to its last frame.
+def _convert(program: str, glb: Path, fbx: Path, how: list[str], limit: float) -> None:
+    """Run Blender on one take.
+
+    Args:
+        program: Blender.
+        glb: to read.
+        fbx: to write.
+        how: further arguments of the script in Blender.
+        limit: seconds it may take.
 
     Raises:
         BridgeError: it cannot be started, fails, or takes too long.
     """
-    limit = START_LIMIT + FRAME_LIMIT * last
-    name = take.subject or "take"
     options = ["-b", "--factory-startup", "--disable-autoexec", "--python-exit-code", "1"]
-    command = [program, *options, "-P", str(SCRIPT), "--", str(glb), str(fbx)]
+    script = ["-P", str(SCRIPT), "--", str(glb), str(fbx), *how]
     try:
         done = subprocess.run(
-            [*command, repr(float(take.rate)), str(last), name],
+            [program, *options, *script],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

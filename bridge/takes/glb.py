@@ -26,14 +26,15 @@ class GlbWriter(WholeWriter):
 
 
 def require_mesh(path: Path, rig: Rig) -> None:
-    """Refuse rigs that a GLB cannot show.
+    """Refuse rigs that a GLB or FBX cannot show.
 
     Raises:
         BridgeError: the rig has no mesh.
     """
     if rig.mesh is None:
+        kind = "an FBX" if path.suffix.lower() == ".fbx" else "a GLB"
         raise BridgeError(
-            f"{path}: a GLB needs a rig with a mesh and {rig.name} has none; choose another --rig "
+            f"{path}: {kind} needs a rig with a mesh and {rig.name} has none; choose another --rig "
             f"or write a .csv or .jsonl take"
         )
 

@@ -120,8 +120,9 @@ class Counting:
 
 def exact_rate(rate: float | Fraction) -> Fraction:
     """Frames per second as a fraction; near a common rate that one: 29.97 is 30000/1001."""
-    closest = min(COMMON_RATES, key=lambda common: abs(common - rate))
-    if abs(closest - rate) < CLOSE * closest:
+    given = float(rate)
+    closest = min(COMMON_RATES, key=lambda common: abs(float(common) - given))
+    if abs(float(closest) - given) < CLOSE * closest:
         return closest
     return Fraction(rate).limit_denominator(1001)
 

@@ -130,7 +130,7 @@ def test_a_real_interface_may_go_down_and_up() -> None:
     unshare = shutil.which("unshare")
     alone = [unshare or "unshare", "-rn"]
     if not unshare or subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("no network of its own can be made here (Linux: unshare -rn)")
+        pytest.skip("no network of its own can be made here (Linux: unshare -rn) (optional)")
     done = subprocess.run(
         [*alone, sys.executable, "-c", NETWORK], capture_output=True, text=True, timeout=120
     )

@@ -205,6 +205,33 @@ def test_the_pauses_between_tries_grow_to_two_seconds(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(pauses[5:], 2.0, atol=0.05)
 
 
+def test_the_pause_is_short_again_after_a_connection_that_lasted(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(connection, "time", clock)
+    line = connection.Connection(*server.getsockname())
+    paused = []
+    for lasted in (1.0, 1.0, 1.0, 3.0):
+        end = time.monotonic() + PATIENCE
+        while not line.ready() and time.monotonic() < end:
+            clock.now += 0.01
+        taken, _ = server.accept()
+        clock.now += lasted
+        # Closed in this way, it resets the connection.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        taken.close()
+        while line.ready() and time.monotonic() < end:
+            clock.now += 0.001
+        broke = clock.now
+        while not line.trying:
+            clock.now += 0.001
+        paused.append(clock.now - broke)
+    line.close()
+    assert line.errors == 4
+    np.testing.assert_allclose(paused, [0.1, 0.2, 0.4, 0.1], atol=0.01)
+
+
 def test_no_answer_is_an_error_after_a_while(
     server: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

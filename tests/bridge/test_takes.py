@@ -220,7 +220,7 @@ def test_a_glb_needs_a_mesh(tmp_path: Path, arkit_rig: Rig) -> None:
 
 def test_wrong_names_and_rates_are_refused(tmp_path: Path, arkit_rig: Rig) -> None:
     for path, rate, complaint in (
-        (tmp_path / "t.fbx", 60.0, ".jsonl (JSON lines)"),
+        (tmp_path / "t.mov", 60.0, ".jsonl (JSON lines)"),
         (tmp_path / "t", 60.0, ".csv (Live Link Face CSV)"),
         (tmp_path / "absent" / "t.csv", 60.0, "cannot write"),
         (tmp_path / "t.csv", 0.0, "no frame rate"),

@@ -21,7 +21,7 @@ from freeavatar.rigs.registry import load
 from freeavatar.rigs.spec import Control, Rig, RigFrame
 
 if importlib.util.find_spec("pxr") is None:
-    pytest.skip("usd-core is not installed (optional)", allow_module_level=True)
+    pytest.skip("usd-core is not installed", allow_module_level=True)
 
 from pxr import Gf, Usd, UsdGeom, UsdShade, UsdSkel, UsdValidation, Vt
 

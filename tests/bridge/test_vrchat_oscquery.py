@@ -137,7 +137,7 @@ def vrchat() -> Iterator[FakeVrchat]:
     try:
         fake = FakeVrchat()
     except (OSError, zeroconf.Error) as error:
-        pytest.skip(f"no multicast DNS here: {error}")
+        pytest.skip(f"no multicast DNS here: {error} (optional)")
     yield fake
     fake.close()
 

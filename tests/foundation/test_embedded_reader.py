@@ -244,9 +244,10 @@ def test_readers_by_name(network: Path, tmp_path: Path, monkeypatch: pytest.Monk
     weights = tmp_path / "weights"
     weights.mkdir()
     monkeypatch.setattr("freeavatar.foundation.onnx_session.WEIGHTS", weights)
-    monkeypatch.setattr(
-        "freeavatar.foundation.expression_model.EXPRESSION_NETWORK", weights / "expression.onnx"
-    )
+    for name in ("EXPRESSION_NETWORK", "FULL_NETWORK"):
+        monkeypatch.setattr(
+            f"freeavatar.foundation.expression_model.{name}", weights / "expression.onnx"
+        )
     with pytest.raises(ReaderError, match=r"expression\.onnx is missing"):
         open_reader("embedded")
     (weights / "expression.onnx").write_bytes(network.read_bytes())

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from freeavatar.foundation.errors import ReaderError
-from freeavatar.foundation.expression_model import ExpressionModel
+from freeavatar.foundation.expression_model import ExpressionModel, shipped_network
+from freeavatar.foundation.processor import has_byte_products
 
 from .stand_in import blank, draw, write_network
 
@@ -61,3 +62,33 @@ def test_a_network_that_states_no_kind_is_judged_by_its_shapes(tmp_path: Path) -
 def test_threads_are_at_least_one(tmp_path: Path) -> None:
     with pytest.raises(ReaderError, match="cannot run on 0 threads"):
         ExpressionModel(write_network(tmp_path / "e.onnx"), threads=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu sse2 avx2 fma\nflags\t\t: avx512_vnni\n", False),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+        ("flags\t\t: avx2 avx_vnni\n", True),
+        ("processor\t: 0\nFeatures\t: fp asimd asimddp\n", True),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", False),
+        ("", True),
+    ],
+)
+def test_eight_bits_where_the_processor_is_quick_at_them(
+    tmp_path: Path, text: str, wanted: bool
+) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text(text)
+    assert has_byte_products(told) is wanted
+    assert has_byte_products(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_network_that_suits_is_opened(monkeypatch: pytest.MonkeyPatch, quick: bool) -> None:
+    monkeypatch.setattr("freeavatar.foundation.expression_model.has_byte_products", lambda: quick)
+    assert shipped_network().name == ("expression.onnx" if quick else "expression_full.onnx")
+    crops = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    model = ExpressionModel()
+    assert model.point_gains is not None
+    assert np.isfinite(model.read(crops).blendshapes).all()

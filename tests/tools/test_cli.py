@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-VERBS = ("drive", "rig", "render", "listen", "embed", "compare", "eval", "bench")
+VERBS = (
+    "drive", "live", "service", "rig", "render", "listen", "embed", "compare", "eval", "bench",
+    "load",
+)  # fmt: skip
 
 
 def help_of(*words: str) -> str:

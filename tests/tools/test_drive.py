@@ -123,7 +123,8 @@ def test_a_clip_becomes_takes_and_a_preview(shared: Path, tmp_path: Path) -> Non
     with (tmp_path / "t.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0][:2] == ["Timecode", "BlendShapeCount"]
-    assert len(rows) == 1 + 48
+    # Two seconds at 24 frames a second; Unreal reads 60.
+    assert len(rows) == 1 + 120
     with av.open(str(tmp_path / "p.mp4")) as film:
         assert sum(1 for _ in film.decode(video=0)) == 48
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeavatar.tools.arguments import number, whole_number
+from freeavatar.tools.take_options import add_take_options
 
 if TYPE_CHECKING:
     from freeavatar.rigs.spec import Rig
@@ -29,6 +30,8 @@ examples:
   freeavatar live clip.mp4 --loop --to osc://127.0.0.1:9000         a recording, as if it were live
   freeavatar live 0 --to osc://127.0.0.1 --control 9010             told what to do by OSC
 
+targets: osc://HOST:9000  osc+tcp://HOST:9000  vmc://HOST:39539  livelink://HOST:11111?subject=NAME
+         vrchat://HOST:9000  ifacialmocap://HOST:49983  facecap://HOST:8080
 keys: space mark · n neutral · p pause · r record · + - gain · q quit · ? help
 """
 
@@ -80,6 +83,7 @@ def _add_output(out: Any) -> None:
         help="names of the takes that are recorded on demand (default {slate}_{take}_{rig}.csv)",
     )
     out.add_argument("--subject", default="", help="name of the actor in takes")
+    add_take_options(out, sound=False)
     out.add_argument(
         "--control",
         metavar="[HOST:]PORT",

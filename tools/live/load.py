@@ -54,9 +54,7 @@ def add_verb(verbs: Any) -> None:
     p.add_argument("--controls", type=whole_number(52, 2000), default=60, metavar="N")
     p.add_argument("--fps", type=number(1, 1000), default=60.0, metavar="N")
     p.add_argument("--minutes", type=number(0.01, 1e4), default=0.25, metavar="M")
-    p.add_argument(
-        "--stalled", action="store_true", help="one more receiver, which reads nothing"
-    )
+    p.add_argument("--stalled", action="store_true", help="one more receiver, which reads nothing")
     p.add_argument("--json", action="store_true", help="print the figures for scripts")
     p.set_defaults(run=run)
 
@@ -123,7 +121,7 @@ def measure(
             targets.append(f"osc+tcp://127.0.0.1:{deaf.getsockname()[1]}")
         deliveries = Deliveries(made, targets, rate=fps)
         _until_connected(deliveries, made)
-        before = [d.sink.sender.sent for d in deliveries.all]  # type: ignore[attr-defined]
+        before = [d.counts()["sent"] for d in deliveries.all]
         mine.send("begin")
         mine.recv()
         late, cost, used = _send(deliveries, made, fps, seconds)
@@ -131,7 +129,7 @@ def measure(
     mine.send("end")
     arrived: dict[str, int] = mine.recv()
     receiver.join(10)
-    sent = [d.sink.sender.sent - b for d, b in zip(deliveries.all, before, strict=True)]  # type: ignore[attr-defined]
+    sent = [d.counts()["sent"] - b for d, b in zip(deliveries.all, before, strict=True)]
     streams = [i for i, d in enumerate(deliveries.all) if d.url.startswith("osc+tcp")]
     open_streams = [i for i in streams if deliveries.all[i].url == targets[DATAGRAMS]]
     datagrams = sum(n for i, n in enumerate(sent) if i not in streams)
@@ -144,9 +142,7 @@ def measure(
         datagrams_lost=datagrams - arrived["datagrams"],
         stream_frames_sent=stream_frames,
         stream_frames_lost=stream_frames - arrived["stream"],
-        stalled_frames_left_out=sum(
-            len(cost) - sent[i] for i in deaf_streams
-        ),
+        stalled_frames_left_out=sum(len(cost) - sent[i] for i in deaf_streams),
         jitter_ms=_percentiles(late),
         cost_ms=_percentiles(cost),
         frame_ms=_percentiles([c / rigs for c in cost]),
@@ -158,9 +154,7 @@ def _until_connected(deliveries: Deliveries, rigs: Sequence[Rig]) -> None:
     """Streams connect behind the first frames; what is counted comes after that."""
     end = time.monotonic() + 10
     streams = [d for d in deliveries.all if d.url.startswith("osc+tcp")]
-    while time.monotonic() < end and not all(
-        d.sink.sender.sent for d in streams  # type: ignore[attr-defined]
-    ):
+    while time.monotonic() < end and not all(d.counts()["sent"] for d in streams):
         for rig in rigs:
             deliveries.send(rig.name, _frame(rig, 0, 0.0))
         time.sleep(0.05)

@@ -10,6 +10,7 @@ from freeavatar.animator.performer import Performer, PerformerOptions
 from freeavatar.foundation.readers import open_reader
 from freeavatar.foundation.sources import open_source
 from freeavatar.rigs.spec import Rig
+from freeavatar.tools.take_options import start_timecode
 
 from .capture import Capture, Captured
 from .deliveries import Deliveries
@@ -66,6 +67,8 @@ class Performance:
                 args.record or args.takes,
                 rate=self.capture.rate,
                 subject=args.subject,
+                timecode=start_timecode(args.timecode, self.capture.timecode, self.capture.rate),
+                take_rate=args.take_rate,
             )
             self.tracking = Tracking(readers, pictures, moments)
             self.sending = Sending(actors, moments, deliveries, self.recorder, latencies)

@@ -10,12 +10,14 @@ import logging
 import queue
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from freeavatar.bridge.sink import BridgeError
+from freeavatar.bridge.takes.timecode import timecode_after
 from freeavatar.rigs.spec import Rig, RigFrame
 from freeavatar.tools.outlets import Outlets, plan_takes
 
@@ -50,9 +52,9 @@ class _Recording:
 
     outlets: Outlets
     marks: Path
-    began: float | None = None
+    began: float
+    """Time of the first frame, seconds of the run."""
     frames: int = 0
-    names: list[str] = field(default_factory=list)
 
 
 class Recorder(Worker):
@@ -64,7 +66,8 @@ class Recorder(Worker):
             name, what the take is of, and its number.
         rate: nominal frames per second.
         subject: whom the takes show.
-        options: further arguments of `Outlets.open`.
+        timecode: of the run's time 0; "" for the time of day.
+        take_rate: frames per second of the takes; None leaves it to each format.
 
     Raises:
         BridgeError: a pattern cannot be a take; see `plan_takes`.
@@ -77,7 +80,8 @@ class Recorder(Worker):
         *,
         rate: float,
         subject: str,
-        options: dict[str, Any] | None = None,
+        timecode: str = "",
+        take_rate: Fraction | None = None,
     ) -> None:
         super().__init__("recording")
         self.written: list[str] = []
@@ -92,9 +96,11 @@ class Recorder(Worker):
         """Of the last take."""
         self._rigs, self._rate, self._subject = rigs, rate, subject
         self._patterns = list(patterns) or [DEFAULT_PATTERN]
-        self._options = {"timecode": "", **(options or {})}
+        self._timecode, self._take_rate = timecode, take_rate
         self._queue: queue.Queue[Any] = queue.Queue(LONGEST_QUEUE)
         self._now: _Recording | None = None
+        self._pending: _Start | None = None
+        self._early: list[_Mark] = []
         self._paths: list[str] = []
         plan_takes([self._path(p, slate="take", number=1) for p in self._patterns], rigs)
 
@@ -180,17 +186,22 @@ class Recorder(Worker):
     def _take_in(self, given: Any) -> None:
         if isinstance(given, _Start):
             self._close()
-            self._open(given)
+            self._pending, self._early = given, []
         elif given is _END:
+            self._pending = None
             self._close()
-        elif self._now is None:
-            return
         elif isinstance(given, _Mark):
-            self._write_mark(given)
+            self._write_mark(given) if self._now is not None else self._early.append(given)
         else:
-            self._write(given)
+            if self._pending is not None:
+                self._open(self._pending, given[0][1].time)
+            if self._now is not None:
+                self._write(given)
 
-    def _open(self, start: _Start) -> None:
+    def _open(self, start: _Start, began: float) -> None:
+        """Open the files at the first frame, whose time they have to know."""
+        self._pending = None
+        at = timecode_after(self._timecode, self._rate, began) if self._timecode else ""
         try:
             outlets = Outlets.open(
                 self._rigs,
@@ -198,21 +209,23 @@ class Recorder(Worker):
                 [],
                 rate=self._rate,
                 subject=self._subject or start.slate,
-                **self._options,
+                timecode=at,
+                take_rate=self._take_rate,
             )
         except (BridgeError, OSError) as error:
             self._tell(str(error))
             self.recording = False
             return
         marks = start.paths[0][0]
-        self._now = _Recording(outlets=outlets, marks=marks.with_suffix(".marks.csv"))
+        marks = marks.with_suffix(".marks.csv")
+        self._now = _Recording(outlets=outlets, marks=marks, began=began)
+        for mark in self._early:
+            self._write_mark(mark)
         log.warning("recording %s", ", ".join(path.name for path, _ in start.paths))
 
     def _write(self, frames: Sequence[tuple[str, RigFrame]]) -> None:
         assert self._now is not None
         now = self._now
-        if now.began is None:
-            now.began = frames[0][1].time
         for rig, frame in frames:
             frame = replace(frame, index=now.frames, time=frame.time - now.began)
             now.outlets.send(rig, frame)
@@ -225,7 +238,7 @@ class Recorder(Worker):
 
     def _write_mark(self, mark: _Mark) -> None:
         assert self._now is not None
-        seconds = mark.time - self._now.began if self._now.began is not None else 0.0
+        seconds = mark.time - self._now.began
         new = not self._now.marks.exists()
         try:
             with self._now.marks.open("a", newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The third thread: turns what was read into the frames of every rig, and sends and records them."""
+"""The third thread: turns what was read into the frames of every rig, sends and records them."""
 
 import time
 from collections.abc import Sequence
@@ -121,6 +121,4 @@ class Sending(Worker):
         self._recorder.put(frames)
         self.time = moment.expressions[0].time
         self.sent += 1
-        self._latencies.add(
-            moment.moment, moment.taken, moment.read, passed, posed_at, sent_at
-        )
+        self._latencies.add(moment.moment, moment.taken, moment.read, passed, posed_at, sent_at)

@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import math
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -129,7 +128,7 @@ class Session:
         part = self._path.with_name(f"{self._path.name}.part")
         try:
             part.write_text(f"{text}\n", encoding="utf-8")
-            os.replace(part, self._path)
+            part.replace(self._path)
         except OSError as error:
             log.error("%s: the session is not kept: %s", self._path, error.strerror)
             with contextlib.suppress(OSError):

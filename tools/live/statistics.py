@@ -1,5 +1,6 @@
 """How a live performance goes: rates and latencies."""
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -25,7 +26,7 @@ class Latencies:
 
     def add(self, *moments: float) -> None:
         """Note a frame: `time.perf_counter` captured, taken, read, passed on, posed, sent."""
-        parts = [1e3 * (b - a) for a, b in zip(moments, moments[1:], strict=False)]
+        parts = [1e3 * (b - a) for a, b in itertools.pairwise(moments)]
         with self._lock:
             self._rows.append((1e3 * (moments[-1] - moments[0]), *parts))
 
@@ -55,7 +56,8 @@ class Rate:
         self._seen.append((now, count))
         while len(self._seen) > 2 and now - self._seen[1][0] >= RECENT:
             self._seen.popleft()
-        (then, before), span = self._seen[0], now - self._seen[0][0]
+        then, before = self._seen[0]
+        span = now - then
         return (count - before) / span if span > 0 else 0.0
 
 

@@ -66,8 +66,7 @@ class Status:
         self._began = time.perf_counter()
 
     def end(self) -> None:
-        """The performance is over; leave the status line, so that what follows begins on a new one.
-        """
+        """The performance is over; what is printed from here on begins on a new line."""
         self._seconds = time.perf_counter() - self._began
         if self._on_line:
             print(file=sys.stderr)

@@ -57,11 +57,11 @@ def test_the_readmes_way_into_godot_works_as_written(
     )
     sent = {round(frame["time"][0], 4): frame for frame in frames_sent(between.heard)}
     shown = engine.until(max(sent))
+    names = registry.load("mannequin").names
     assert len(sent) > 50 and len(shown) > 50
     for frame in shown:
         of = sent[min(sent, key=lambda time: abs(time - frame["time"]))]
         assert frame["time"] == pytest.approx(of["time"][0], abs=1e-4)
-        names = registry.load("mannequin").names
         weights = [frame["weights"][name] for name in names]
         np.testing.assert_allclose(weights, [of[n][0] for n in names], rtol=0, atol=1e-4)
     jaw = [frame["weights"]["jawOpen"] for frame in shown]

@@ -155,7 +155,9 @@ def test_a_kill_loses_less_than_a_second(tmp_path: Path) -> None:
                         began = newest if began is None else began
             process.kill()
             process.wait(LONG)
-        newest = max([newest, *(m.params[0] for m in everything(osc) if m.address.endswith("/time"))])
+        newest = max(
+            [newest, *(m.params[0] for m in everything(osc) if m.address.endswith("/time"))]
+        )
     assert began is not None
     for name in ("t.jsonl.part", "t.csv.part"):
         kept = read_take(tmp_path / name).frames[-1].time
@@ -233,9 +235,7 @@ def test_two_actors_on_two_rigs(tmp_path: Path) -> None:
     found = {m.address: m.params[0] for m in said if m.address.endswith("/found")}
     assert found == {"/freeavatar/mannequin/found": 1, "/freeavatar/arkit/found": 1}
     takes = [read_take(tmp_path / f"{name}.jsonl") for name in ("mannequin", "arkit")]
-    curves = [
-        np.array([f.values[t.names.index("jawOpen")] for f in t.frames]) for t in takes
-    ]
+    curves = [np.array([f.values[t.names.index("jawOpen")] for f in t.frames]) for t in takes]
     assert len(curves[0]) == len(curves[1]) > 5
     # They are a second apart, so they are not the same.
     assert np.abs(curves[0] - curves[1]).max() > 0.05

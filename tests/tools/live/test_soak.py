@@ -63,7 +63,10 @@ def test_a_long_run_leaks_nothing(tmp_path: Path) -> None:
         # Takes come and go, and so do malformed commands.
         for line in process.stdout:
             said = json.loads(line)
-            client.send_message("/RecordStop" if said["recording"] else "/RecordStart", ["s", 1])
+            if said["recording"]:
+                client.send_message("/RecordStop", [])
+            else:
+                client.send_message("/RecordStart", ["s", 1])
             client._sock.sendto(os.urandom(200), ("127.0.0.1", control))
             memory.append(resident(process.pid))
             if not said["recording"]:

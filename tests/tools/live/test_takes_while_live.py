@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 
 from freeavatar.animator.performer import Performer, PerformerOptions
 from freeavatar.bridge.control.commands import Gain, Mark, Pause, Recalibrate, Record, StopRecording
+from freeavatar.bridge.livelink import decode
 from freeavatar.bridge.sink import BridgeError
 from freeavatar.bridge.takes import read_take
+from freeavatar.bridge.targets import open_target
 from freeavatar.foundation.expression import BLENDSHAPES, Expression
 from freeavatar.rigs import registry
 from freeavatar.rigs.conventions import ARKIT, describe_controls
@@ -288,3 +291,31 @@ def test_what_is_no_session_is_refused(tmp_path: Path, text: str) -> None:
     sending = Sending([], Slot(), Deliveries([rig], [], rate=60.0), recorder, Latencies())
     with pytest.raises(BridgeError, match=r"session\.json: no session file"):
         Session([], sending, recorder, path)
+
+
+def test_a_clock_that_is_stepped_changes_nothing(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Summer time, or a time server's correction, in the middle of a performance."""
+    s = stage()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.bind(("127.0.0.1", 0))
+        port.settimeout(20)
+        url = f"livelink://127.0.0.1:{port.getsockname()[1]}"
+        sink = open_target(url, arkit(), rate=60.0)
+        delivery = Delivery(url, "arkit", sink)
+        s.deliveries.all.append(delivery)
+        s.deliveries._of["arkit"].append(delivery)
+        s.session(Record("clock", 1))
+        true = time.time
+        for step in (0.0, -3600.0, 86400.0):
+            monkeypatch.setattr(time, "time", lambda step=step: true() + step)
+            s.perform(*[0.5] * 5)
+        monkeypatch.undo()
+        packets = [decode(port.recv(2048)) for _ in range(15)]
+    assert [p.frame - packets[0].frame for p in packets] == list(range(15))
+    s.session(StopRecording())
+    until(lambda: len(s.recorder.written) == 2)
+    take = read_take(Path(next(p for p in s.recorder.written if p.endswith(".jsonl"))))
+    np.testing.assert_allclose(np.diff([f.time for f in take.frames]), 1 / 60, atol=1e-6)
+    assert s.latencies.table()["total"]["p99"] >= 0
