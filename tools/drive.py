@@ -169,6 +169,8 @@ def run(args: argparse.Namespace) -> int:
             subject=args.subject or Path(args.input).stem,
             timecode=start_timecode(args.timecode, opened.timecode, opened.rate),
             take_rate=args.take_rate,
+            blender=args.blender,
+            renderer=args.renderer,
             keep_times=is_take(args.input),
         )
         preview = None

@@ -14,6 +14,8 @@ from freeavatar.rigs.spec import Rig, RigFrame
 
 log = logging.getLogger(__name__)
 
+WITH_MESH = (".glb", ".fbx")
+"""Takes that hold the rig itself."""
 RATE_MEANT = 0.001
 """Rates within this part of each other are one rate, written in two ways."""
 
@@ -49,14 +51,15 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
     for pattern in patterns:
         if not pattern.name:
             raise BridgeError(f"{str(pattern)!r} cannot be the name of a take")
-        able = [r for r in rigs if r.mesh is not None or pattern.suffix.lower() != ".glb"]
+        suffix = pattern.suffix.lower()
+        able = [r for r in rigs if r.mesh is not None or suffix not in WITH_MESH]
         if not able:
             raise BridgeError(
-                f"{pattern}: a GLB take needs a rig with a mesh and {rigs[0].name} has none; "
+                f"{pattern}: a {suffix} take needs a rig with a mesh and {rigs[0].name} has none; "
                 f"choose another --rig or write a .csv or .jsonl take"
             )
         for left_out in (r for r in rigs if r not in able):
-            log.warning("%s: no GLB for %s, which has no mesh", pattern, left_out.name)
+            log.warning("%s: no %s for %s, which has no mesh", pattern, suffix, left_out.name)
         planned += [(take_path(pattern, rig, several=len(rigs) > 1), rig) for rig in able]
     paths = [path.resolve() for path, _ in planned]
     for path in paths:
@@ -134,6 +137,8 @@ class Outlets:
         timecode: str,
         take_rate: Fraction | None = None,
         keep_times: bool = False,
+        blender: str = "blender",
+        renderer: str | None = None,
     ) -> "Outlets":
         """Open every take and target, or none.
 
@@ -148,6 +153,9 @@ class Outlets:
             keep_times: without a ``take_rate``, all formats keep the frames' own times: they come
                 from a take that has what the format wants.
 
+            blender: program that writes FBX takes.
+            renderer: path of the SkinnedMeshRenderer in Unity's animations; None: the rig's own.
+
         Raises:
             BridgeError: one cannot be opened; those opened before are discarded.
         """
@@ -156,7 +164,14 @@ class Outlets:
             for path, rig in takes:
                 grid = take_rate or (None if keep_times else grid_rate(path, rate))
                 sink = open_take(
-                    path, rig, rate=rate, subject=subject, timecode=timecode, take_rate=grid
+                    path,
+                    rig,
+                    rate=rate,
+                    subject=subject,
+                    timecode=timecode,
+                    take_rate=grid,
+                    blender=blender,
+                    renderer=renderer,
                 )
                 outlets.all.append(Outlet(str(path), rig.name, sink, is_take=True, path=path))
             for url in targets:

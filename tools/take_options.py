@@ -29,6 +29,18 @@ def add_take_options(group: Any, *, sound: bool = True) -> None:
         help="timecode of the input's first frame, ;FF for drop-frame (default: the clip's own, "
         "else the time of day)",
     )
+    group.add_argument(
+        "--blender",
+        default="blender",
+        metavar="PATH",
+        help="program that writes .fbx takes (default: blender)",
+    )
+    group.add_argument(
+        "--renderer",
+        metavar="PATH",
+        help="where a Unity .anim finds the SkinnedMeshRenderer below the Animator (default: the "
+        "rig's mesh names)",
+    )
     if sound:
         group.add_argument(
             "--no-audio", action="store_true", help="no .wav beside takes of a clip with sound"

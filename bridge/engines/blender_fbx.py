@@ -42,8 +42,7 @@ def main(source: str, target: str, fps: int, rate: float, last: int, name: str) 
     for thing in [o for o in bpy.data.objects if o.type == "MESH" and o.parent_type == "BONE"]:
         _give_bone(bpy, thing)
     scene.frame_set(last + 1)
-    for thing in bpy.data.objects:
-        _rest_skinned(thing)
+    _rest_skinned(bpy)
     has_bones = any(o.type == "ARMATURE" for o in bpy.data.objects)
     bpy.ops.export_scene.fbx(
         filepath=target,
@@ -99,25 +98,35 @@ def _give_bone(bpy: Any, thing: Any) -> None:
     thing.modifiers.new(name, "ARMATURE").object = skeleton
 
 
-def _rest_skinned(thing: Any) -> None:
-    """Spare Blender deforming a skinned mesh at every frame, which takes most of its time.
+def _rest_skinned(bpy: Any) -> None:
+    """Spare Blender deforming skinned meshes at every frame, which takes most of its time.
 
-    A hidden mesh is not deformed, but its shape keys stand still too, unless something that is
-    shown asks for them: here a property of the skeleton.
+    A mesh in a hidden collection is not deformed (a hidden mesh would be hidden in the FBX too),
+    but its shape keys stand still as well, unless something that is shown asks for them.
     """
-    skins = [m for m in thing.modifiers if m.type == "ARMATURE" and m.object is not None]
-    if not skins or thing.type != "MESH":
-        return
-    keys, skeleton = thing.data.shape_keys, skins[0].object
-    if keys is not None:
-        name = f"keys of {thing.name}"
-        skeleton[name] = 0.0
-        driver = skeleton.driver_add(f'["{name}"]').driver
-        driver.type = "SUM"
-        asked = driver.variables.new().targets[0]
-        asked.id_type, asked.id = "KEY", keys
-        asked.data_path = keys.key_blocks[-1].path_from_id("value")
-    thing.hide_viewport = True
+    hidden = bpy.data.collections.new("hidden")
+    bpy.context.scene.collection.children.link(hidden)
+    for thing in [o for o in bpy.data.objects if o.type == "MESH"]:
+        skins = [m for m in thing.modifiers if m.type == "ARMATURE" and m.object is not None]
+        if not skins:
+            continue
+        if thing.data.shape_keys is not None:
+            _ask_for(thing.data.shape_keys, skins[0].object)
+        for collection in thing.users_collection:
+            collection.objects.unlink(thing)
+        hidden.objects.link(thing)
+    hidden.hide_viewport = True
+
+
+def _ask_for(keys: Any, skeleton: Any) -> None:
+    """Make a property of the skeleton depend on shape keys."""
+    name = f"keys {keys.name}"
+    skeleton[name] = 0.0
+    driver = skeleton.driver_add(f'["{name}"]').driver
+    driver.type = "SUM"
+    asked = driver.variables.new().targets[0]
+    asked.id_type, asked.id = "KEY", keys
+    asked.data_path = keys.key_blocks[-1].path_from_id("value")
 
 
 def _take_over(bpy: Any, thing: Any) -> Any:

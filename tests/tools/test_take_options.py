@@ -169,3 +169,23 @@ def test_a_clips_own_timecode_that_cannot_be_is_left_out(
     assert start_timecode(None, "00:01:00;02", 29.97) == "00:01:00;02"
     assert start_timecode("10:00:00:00", "garbage", 29.97) == "10:00:00:00"
     assert start_timecode(None, "", 24) == ""
+
+
+def test_where_unity_finds_the_renderer(tmp_path: Path, drive: Any) -> None:
+    take = tmp_path / "a.anim"
+    code, _, said = drive(
+        DEMO_TAKE, "--rig", "mannequin", "--take", take, "--renderer", "Body/Face"
+    )
+    assert code == 0, said
+    text = take.read_text()
+    assert "    path: Body/Face\n" in text and text.count("attribute: blendShape.jawOpen") == 1
+
+
+def test_a_blender_that_is_not_there_is_said_before_anything_is_performed(
+    tmp_path: Path, drive: Any
+) -> None:
+    code, _, said = drive(
+        DEMO_TAKE, "--rig", "mannequin", "--take", tmp_path / "a.fbx", "--blender", "/no/blender"
+    )
+    assert code == 1 and "Blender" in said and "--blender" in said
+    assert not list(tmp_path.iterdir())

@@ -68,7 +68,7 @@ class Performance:
                 rate=self.capture.rate,
                 subject=args.subject,
                 timecode=start_timecode(args.timecode, self.capture.timecode, self.capture.rate),
-                take_rate=args.take_rate,
+                options={k: getattr(args, k) for k in ("take_rate", "blender", "renderer")},
             )
             self.tracking = Tracking(readers, pictures, moments)
             self.sending = Sending(actors, moments, deliveries, self.recorder, latencies)

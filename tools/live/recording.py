@@ -9,10 +9,9 @@ import csv
 import logging
 import queue
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ class Recorder(Worker):
         rate: nominal frames per second.
         subject: whom the takes show.
         timecode: of the run's time 0; "" for the time of day.
-        take_rate: frames per second of the takes; None leaves it to each format.
+        options: further arguments of `Outlets.open`.
 
     Raises:
         BridgeError: a pattern cannot be a take; see `plan_takes`.
@@ -81,7 +80,7 @@ class Recorder(Worker):
         rate: float,
         subject: str,
         timecode: str = "",
-        take_rate: Fraction | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__("recording")
         self.written: list[str] = []
@@ -96,7 +95,7 @@ class Recorder(Worker):
         """Of the last take."""
         self._rigs, self._rate, self._subject = rigs, rate, subject
         self._patterns = list(patterns) or [DEFAULT_PATTERN]
-        self._timecode, self._take_rate = timecode, take_rate
+        self._timecode, self._options = timecode, dict(options or {})
         self._queue: queue.Queue[Any] = queue.Queue(LONGEST_QUEUE)
         self._now: _Recording | None = None
         self._pending: _Start | None = None
@@ -210,7 +209,7 @@ class Recorder(Worker):
                 rate=self._rate,
                 subject=self._subject or start.slate,
                 timecode=at,
-                take_rate=self._take_rate,
+                **self._options,
             )
         except (BridgeError, OSError) as error:
             self._tell(str(error))

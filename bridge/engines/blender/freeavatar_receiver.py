@@ -11,7 +11,7 @@ import struct
 from typing import Any
 from urllib.parse import unquote
 
-import bpy  # type: ignore[import-not-found]
+import bpy
 
 bl_info = {
     "name": "FreeAvatar receiver",
