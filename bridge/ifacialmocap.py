@@ -46,6 +46,7 @@ def _spelt(name: str) -> str:
 
 NAMES = tuple(map(_spelt, ARKIT))
 """The 52 curves as the app spells them, in the order of `ARKIT`."""
+_SHAPES = {mark: "".join(f"{name}{mark}%d|" for name in NAMES) for mark in SEPARATORS.values()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +64,7 @@ class Packet:
 
 def degrees(angles: NDArray[np.floating]) -> NDArray[np.float64]:
     """(..., 3) yaw, pitch, roll in radians to (..., 3) degrees about x, y and z."""
-    yaw, pitch, roll = np.moveaxis(np.rad2deg(np.asarray(angles, np.float64)), -1, 0)
-    return np.stack([pitch, -yaw, roll], axis=-1)
+    return np.asarray(np.rad2deg(np.asarray(angles, np.float64))[..., (1, 0, 2)] * (1.0, -1.0, 1.0))
 
 
 def encode(
@@ -81,9 +81,11 @@ def encode(
     Returns:
         At most 1100 bytes. What is not a number is sent as 0.
     """
-    percent = np.rint(np.nan_to_num(curves, posinf=0.0, neginf=0.0) * 100).astype(int).tolist()
-    shapes = "".join(f"{n}{separator}{v}|" for n, v in zip(NAMES, percent, strict=True))
-    turned = np.nan_to_num(degrees(np.stack([head, *eyes])), posinf=0.0, neginf=0.0)
+    turned = degrees(np.concatenate([head[None], eyes]))
+    if not (np.isfinite(curves).all() and np.isfinite(turned).all()):
+        curves = np.nan_to_num(curves, posinf=0.0, neginf=0.0)
+        turned = np.nan_to_num(turned, posinf=0.0, neginf=0.0)
+    shapes = _SHAPES[separator] % tuple(np.rint(curves * 100).astype(int).tolist())
     # Adding 0 makes -0.0 a plain 0.
     face, left, right = (np.round(turned, 4) + 0.0).tolist()
     place = [0.0, 0.0, 0.0]

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError, Sink
-from freeavatar.bridge.takes import grid_rate, open_take
+from freeavatar.bridge.takes import format_of, grid_rate, open_take
 from freeavatar.bridge.takes.timecode import timecode_after
 from freeavatar.bridge.targets import open_target
 from freeavatar.rigs.spec import Rig, RigFrame
@@ -41,7 +41,7 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
 
     Raises:
         BridgeError: two rigs have one name, two takes would be the same file, a folder is missing,
-            or no rig can be written in a format asked for.
+            a suffix is no take's, or no rig can be written in a format asked for.
     """
     names = [rig.name for rig in rigs]
     for name in names:
@@ -51,6 +51,7 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
     for pattern in patterns:
         if not pattern.name:
             raise BridgeError(f"{str(pattern)!r} cannot be the name of a take")
+        format_of(pattern)
         suffix = pattern.suffix.lower()
         able = [r for r in rigs if r.mesh is not None or suffix not in WITH_MESH]
         if not able:

@@ -1,5 +1,5 @@
 """Take files: readers and writers."""
 
-from .opening import FORMATS, grid_rate, open_take, read_take, recover
+from .opening import FORMATS, format_of, grid_rate, open_take, read_take, recover
 
-__all__ = ["FORMATS", "grid_rate", "open_take", "read_take", "recover"]
+__all__ = ["FORMATS", "format_of", "grid_rate", "open_take", "read_take", "recover"]

@@ -186,7 +186,7 @@ def open_take(
         BridgeError: unknown suffix, unfit rig, or the file cannot be written.
     """
     path = Path(path)
-    entry = _format(path)
+    entry = format_of(path)
     for given in (rate, take_rate):
         if given is not None and not (math.isfinite(given) and given > 0):
             raise BridgeError(f"{path}: {given} is no frame rate")
@@ -222,7 +222,7 @@ def grid_rate(path: Path, rate: float) -> Fraction | None:
     Raises:
         BridgeError: unknown suffix.
     """
-    grid = _format(path).grid
+    grid = format_of(path).grid
     return None if grid is None else grid(rate)
 
 
@@ -234,8 +234,8 @@ def read_take(path: Path) -> Take:
     """
     path = Path(path)
     if path.suffix == ".part":
-        return _format(path.with_suffix("")).read_part(path)
-    return _format(path).read(path)
+        return format_of(path.with_suffix("")).read_part(path)
+    return format_of(path).read(path)
 
 
 def recover(path: Path, rig: Rig) -> Path | None:
@@ -250,10 +250,15 @@ def recover(path: Path, rig: Rig) -> Path | None:
     Raises:
         BridgeError: another run is writing the take now.
     """
-    return _format(path).recover(path, rig)
+    return format_of(path).recover(path, rig)
 
 
-def _format(path: Path) -> Format:
+def format_of(path: Path) -> Format:
+    """What a take file's suffix stands for.
+
+    Raises:
+        BridgeError: it is none of `FORMATS`.
+    """
     entry = FORMATS.get(path.suffix.lower())
     if entry is None:
         able = ", ".join(f"{suffix} ({f.title})" for suffix, f in FORMATS.items())
