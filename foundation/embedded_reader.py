@@ -16,6 +16,7 @@ from .face_choice import FORGET, FaceChoice
 from .place_in_picture import head_in_picture, translation
 from .point_correction import PointCorrection
 from .scene_change import SceneChange
+from .steadiness import Steadiness
 
 ACCEPT, KEEP = 0.6, 0.35
 """Confidence that a face needs to be taken up, and to be kept while it is followed."""
@@ -119,6 +120,7 @@ class EmbeddedReader:
         self._searched = self._sure = -np.inf
         gains = self._model.point_gains
         self._correction = PointCorrection(gains) if video and gains is not None else None
+        self._steadiness = Steadiness() if video else None
 
     def read(self, frame: Frame) -> Expression:
         """The chosen face of this frame, or an Expression with ``found=False``."""
@@ -150,17 +152,21 @@ class EmbeddedReader:
         """Nothing to do: the networks go with the reader."""
 
     def _corrected(self, expression: Expression) -> Expression:
-        if self._correction is None:
-            return expression
-        blendshapes = self._correction.corrected(
-            expression.blendshapes, expression.landmarks, expression.head, expression.time
-        )
+        blendshapes = expression.blendshapes
+        if self._correction is not None:
+            blendshapes = self._correction.corrected(
+                blendshapes, expression.landmarks, expression.head, expression.time
+            )
+        if self._steadiness is not None:
+            blendshapes = self._steadiness.steadied(blendshapes)
         return replace(expression, blendshapes=blendshapes)
 
     def _meet_someone(self) -> None:
         """What was learnt of a person goes with them."""
         if self._correction is not None:
             self._correction.forget()
+        if self._steadiness is not None:
+            self._steadiness.forget()
 
     def _forget(self) -> None:
         self._meet_someone()

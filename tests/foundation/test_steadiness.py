@@ -1,0 +1,50 @@
+"""Noise is held back, moves are not."""
+
+import numpy as np
+
+from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.steadiness import Steadiness
+
+JAW, LOOK = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("eyeLookInLeft")
+
+
+def played(rows: np.ndarray) -> np.ndarray:
+    steadiness = Steadiness()
+    return np.stack([steadiness.steadied(row.astype(np.float32)) for row in rows])
+
+
+def test_a_cameras_noise_is_halved() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, (600, 52))
+    rows = 0.3 + noise * np.where(np.arange(52) == LOOK, 0.02, 0.007)
+    shown = played(rows)[100:]
+    before, after = rows[100:].std(axis=0), shown.std(axis=0)
+    assert (after < 0.55 * before).all() and np.median(after / before) < 0.5
+    np.testing.assert_allclose(shown.mean(axis=0), 0.3, atol=0.006)
+
+
+def test_a_move_passes_at_once() -> None:
+    rows = np.full((6, 52), 0.1)
+    rows[2:, JAW] = 0.5
+    rows[4:, JAW] = 0.45
+    rows[3:, LOOK] = 0.3
+    shown = played(rows)
+    np.testing.assert_allclose(shown[:, JAW], rows[:, JAW], atol=1e-6)
+    np.testing.assert_allclose(shown[:, LOOK], rows[:, LOOK], atol=1e-6)
+
+
+def test_a_slow_smile_is_at_most_a_hundredth_and_a_half_behind() -> None:
+    rows = np.repeat(np.linspace(0, 0.9, 181)[:, None], 52, axis=1)
+    rows = np.concatenate([rows, np.repeat(rows[-1:], 60, axis=0)])
+    shown = played(rows)[:, JAW]
+    assert np.abs(shown - rows[:, JAW]).max() < 0.015
+    assert abs(shown[-1] - 0.9) < 0.002
+
+
+def test_another_person_begins_anew_and_what_is_no_number_passes_by() -> None:
+    steadiness = Steadiness()
+    steadiness.steadied(np.full(52, 0.2, np.float32))
+    steadiness.forget()
+    assert steadiness.steadied(np.full(52, 0.21, np.float32))[0] == np.float32(0.21)
+    broken = np.full(52, np.nan, np.float32)
+    assert np.isnan(steadiness.steadied(broken)).all()
+    assert np.isfinite(steadiness.steadied(np.full(52, 0.3, np.float32))).all()
