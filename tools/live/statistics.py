@@ -22,18 +22,27 @@ class Latencies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: deque[tuple[float, ...]] = deque(maxlen=KEPT)
+        # Of one size from the start: memory must not grow while a run goes on.
+        self._rows = np.zeros((KEPT, len(STAGES)), np.float32)
+        self._count = 0
 
     def add(self, *moments: float) -> None:
         """Note a frame: `time.perf_counter` captured, taken, read, passed on, posed, sent."""
-        parts = [1e3 * (b - a) for a, b in itertools.pairwise(moments)]
+        row = [1e3 * (b - a) for a, b in itertools.pairwise((moments[-1], *moments))]
+        row[0] = 1e3 * (moments[-1] - moments[0])
         with self._lock:
-            self._rows.append((1e3 * (moments[-1] - moments[0]), *parts))
+            self._rows[self._count % KEPT] = row
+            self._count += 1
 
-    def table(self) -> dict[str, dict[str, float]]:
-        """p50, p95, p99 of each of `STAGES`; empty before the first frame."""
+    def table(self, newest: int = KEPT) -> dict[str, dict[str, float]]:
+        """p50, p95, p99 of each of `STAGES`; empty before the first frame.
+
+        Args:
+            newest: how many frames to look at; few are quick to sort while others wait.
+        """
         with self._lock:
-            rows = np.array(self._rows)
+            places = np.arange(max(self._count - min(newest, KEPT), 0), self._count) % KEPT
+            rows = self._rows[places]
         if not len(rows):
             return {}
         found = np.percentile(rows, [50, 95, 99], axis=0).T.round(3)

@@ -16,6 +16,8 @@ from .tracking import Tracking
 
 EVERY = 0.5
 """Seconds between two status lines."""
+NEWEST = 600
+"""Frames over which the latencies of the running status are taken."""
 JSON_EVERY = 1.0
 """Seconds between two objects of the JSON stream."""
 
@@ -93,7 +95,7 @@ class Status:
             "recording": self._recorder.recording,
             "recorded": self._recorder.frames,
             "marks": self._session.marks,
-            "latency_ms": self._latencies.table().get("total", {}),
+            "latency_ms": self._latencies.table(NEWEST).get("total", {}),
             "sinks": [d.counts() for d in self._deliveries.all],
         }
 
@@ -106,11 +108,13 @@ class Status:
             "tracked_fps": self._tracking.tracked / seconds,
             "sent_fps": self._sending.sent / seconds,
         }
+        stages = self._latencies.table()
         return {
             "summary": True,
             **state,
             **rounded(whole),
-            "stages_ms": self._latencies.table(),
+            "latency_ms": stages.get("total", {}),
+            "stages_ms": stages,
             "written": list(self._recorder.written),
             "recording_left_out": self._recorder.left_out,
             "errors": failures,

@@ -15,6 +15,7 @@ from freeavatar.foundation.expression import Expression, Frame
 from freeavatar.foundation.sources.source import Closing
 from freeavatar.tools.live.capture import Capture, Captured
 from freeavatar.tools.live.slot import Slot
+from freeavatar.tools.live.statistics import KEPT, STAGES, Latencies
 from freeavatar.tools.live.tracking import Tracked, Tracking
 from freeavatar.tools.live.worker import Worker
 
@@ -210,3 +211,21 @@ def test_a_thread_that_fails_is_told_and_lets_the_next_one_go() -> None:
     broken.start()
     broken.join(10)
     assert isinstance(broken.failure, ValueError) and broken.ended
+
+
+def test_latencies_are_those_of_the_last_frames_and_take_no_more_room() -> None:
+    latencies = Latencies()
+    assert latencies.table() == {}
+    for _ in range(KEPT):
+        latencies.add(0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
+    for _ in range(KEPT - 10):
+        latencies.add(10.0, 10.001, 10.011, 10.012, 10.014, 10.0145)
+    table = latencies.table()
+    assert list(table) == list(STAGES)
+    middle = {stage: round(figures["p50"], 2) for stage, figures in table.items()}
+    assert middle == {
+        "total": 14.5, "waiting": 1.0, "reading": 10.0, "passing": 1.0, "posing": 2.0,
+        "sending": 0.5,
+    }  # fmt: skip
+    assert latencies.table(100) == table
+    assert table["total"]["p95"] == pytest.approx(14.5, abs=0.01)
