@@ -1,7 +1,9 @@
 """A live performance put together: threads, what lies between them, and how they end."""
 
 import argparse
+import gc
 import logging
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +27,8 @@ from .worker import Worker
 
 log = logging.getLogger(__name__)
 
+SWITCH = 0.0005
+"""Seconds after which a running thread lets a waiting one go on."""
 GLANCE = 0.1
 """Seconds between two looks at the threads."""
 
@@ -96,6 +100,11 @@ class Performance:
 
     def start(self) -> None:
         """Start every thread, the last in line first."""
+        # A thread that has something to send must not wait 5 ms for one that computes, nor for the
+        # collection of what was loaded and stays.
+        sys.setswitchinterval(SWITCH)
+        gc.collect()
+        gc.freeze()
         self.status.begin()
         for worker in (self.recorder, self.sending, self.tracking, self.capture):
             worker.start()
