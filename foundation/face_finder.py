@@ -12,8 +12,13 @@ from .expression import FloatArray
 from .face_boxes import SAME_FACE, overlap
 from .finder_grid import STRIDES, faces_of_cells, without_overlaps
 from .onnx_session import WEIGHTS, Network, Signature
+from .processor import has_byte_products
 
 FINDER = WEIGHTS / "face_finder.onnx"
+FULL_FINDER = WEIGHTS / "face_finder_full.onnx"
+"""The same network before it was put into eight bits."""
+LEAST = "threshold"
+"""Key of a file's metadata that holds the lowest score of a face, where it is not `THRESHOLD`."""
 INPUT = "pictures"
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 SIGNATURE = Signature(
@@ -73,14 +78,21 @@ class FaceHit:
     """(3, 2) right eye, left eye (the actor's), middle of the mouth, pixels of the picture."""
 
 
+def shipped_finder() -> Path:
+    """The face finder that suits this processor."""
+    whole = not has_byte_products() and FULL_FINDER.is_file()
+    return FULL_FINDER if whole else FINDER
+
+
 class FaceFinder:
     """Finds faces from 24 pixels of a 1280 x 720 picture up to one that fills it, turned up to 45
     degrees.
 
     Args:
-        path: the network; the one that ships by default.
+        path: the network; None for the one that ships: in eight bits where the processor is quick
+            at that, else whole.
         threads: most cores that one call uses.
-        threshold: lowest score of a face, 0..1.
+        threshold: lowest score of a face, 0..1; None for the network's own.
         second_look: where nothing was found, look again at half the resolution (for a face that
             fills the picture) and, if the picture is larger than the network saw it, at twice.
 
@@ -90,14 +102,15 @@ class FaceFinder:
 
     def __init__(
         self,
-        path: Path = FINDER,
+        path: Path | None = None,
         *,
         threads: int = 1,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         second_look: bool = True,
     ) -> None:
-        self._network = Network(path, SIGNATURE, threads=threads)
-        self._threshold = threshold
+        self._network = Network(path or shipped_finder(), SIGNATURE, threads=threads)
+        own = float(self._network.about.get(LEAST, THRESHOLD))
+        self._threshold = own if threshold is None else threshold
         self._second_look = second_look
 
     def find(self, picture: NDArray[np.uint8]) -> list[FaceHit]:

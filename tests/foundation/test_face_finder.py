@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.face_boxes import overlap
-from freeavatar.foundation.face_finder import FINDER, FaceFinder
+from freeavatar.foundation.face_finder import (
+    FINDER,
+    FULL_FINDER,
+    THRESHOLD,
+    FaceFinder,
+    shipped_finder,
+)
 from freeavatar.foundation.finder_grid import STRIDES, faces_of_cells, without_overlaps
 from freeavatar.foundation.sources import open_source
 
@@ -23,6 +29,16 @@ def finder() -> FaceFinder:
     if not FINDER.is_file():
         pytest.fail(f"the network {FINDER} is missing")
     return FaceFinder()
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_network_that_suits_the_processor_is_opened(
+    monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    monkeypatch.setattr("freeavatar.foundation.face_finder.has_byte_products", lambda: quick)
+    assert shipped_finder() == (FINDER if quick else FULL_FINDER)
+    assert FaceFinder()._threshold == (THRESHOLD if quick else 0.58)
+    assert FaceFinder(threshold=0.4)._threshold == 0.4
 
 
 @pytest.fixture(scope="module")
