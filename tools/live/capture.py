@@ -1,6 +1,7 @@
 """The first thread: pictures of a camera or a recording, at their own pace, the newest one kept."""
 
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -128,6 +129,9 @@ class Capture(Worker):
             if last is None or self.ended or not self._loop:
                 return
             offset += last + step
+            # The decoder's objects refer to each other; left to chance, a megabyte of them stays
+            # each time round, until memory is short.
+            gc.collect()
 
     def _pass_on(self, frame: Frame, moment: float) -> None:
         frame = replace(frame, index=self.captured)
