@@ -7,15 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from freeavatar.bridge.sink import BridgeError, Sink
-from freeavatar.bridge.takes import format_of, grid_rate, open_take
+from freeavatar.bridge.takes import format_of, grid_rate, open_take, require_mesh
 from freeavatar.bridge.takes.timecode import timecode_after
 from freeavatar.bridge.targets import open_target
 from freeavatar.rigs.spec import Rig, RigFrame
 
 log = logging.getLogger(__name__)
 
-WITH_MESH = (".glb", ".fbx")
-"""Takes that hold the rig itself."""
 RATE_MEANT = 0.001
 """Rates within this part of each other are one rate, written in two ways."""
 
@@ -51,9 +49,9 @@ def plan_takes(patterns: Sequence[Path], rigs: Sequence[Rig]) -> list[tuple[Path
     for pattern in patterns:
         if not pattern.name:
             raise BridgeError(f"{str(pattern)!r} cannot be the name of a take")
-        format_of(pattern)
+        with_mesh = format_of(pattern).require is require_mesh
         suffix = pattern.suffix.lower()
-        able = [r for r in rigs if r.mesh is not None or suffix not in WITH_MESH]
+        able = [r for r in rigs if r.mesh is not None or not with_mesh]
         if not able:
             raise BridgeError(
                 f"{pattern}: a {suffix} take needs a rig with a mesh and {rigs[0].name} has none; "
@@ -138,7 +136,7 @@ class Outlets:
         timecode: str,
         take_rate: Fraction | None = None,
         keep_times: bool = False,
-        blender: str = "blender",
+        blender: str | None = None,
         renderer: str | None = None,
     ) -> "Outlets":
         """Open every take and target, or none.
@@ -154,7 +152,7 @@ class Outlets:
             keep_times: without a ``take_rate``, all formats keep the frames' own times: they come
                 from a take that has what the format wants.
 
-            blender: program that writes FBX takes.
+            blender: program that writes FBX takes; None: the one on PATH.
             renderer: path of the SkinnedMeshRenderer in Unity's animations; None: the rig's own.
 
         Raises:

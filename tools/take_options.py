@@ -31,7 +31,6 @@ def add_take_options(group: Any, *, sound: bool = True) -> None:
     )
     group.add_argument(
         "--blender",
-        default="blender",
         metavar="PATH",
         help="program that writes .fbx takes (default: blender)",
     )

@@ -54,6 +54,8 @@ class Format:
     read_part: Callable[[Path], Take]
     """Reads the ``.part`` an interrupted run left."""
     recover: Callable[[Path, Rig], Path | None]
+    require: Callable[[Path, Rig], None] | None = None
+    """Raises a BridgeError where a rig cannot be written; None where every one can."""
     grid: Callable[[float], Fraction] | None = None
     """Frames per second on which the format wants a source of some rate; None keeps its times."""
 
@@ -116,6 +118,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             read=_read_glb,
             read_part=read_journal,
             recover=recover_glb,
+            require=require_mesh,
         ),
         ".vrma": Format(
             title="VRM animation",
@@ -134,6 +137,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             read=read_unity_anim,
             read_part=read_journal,
             recover=recover_unity_anim,
+            require=require_shapes,
         ),
         ".usda": _usd("USD, text"),
         ".usdc": _usd("USD, binary"),
@@ -146,6 +150,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             read=_read_fbx,
             read_part=read_journal,
             recover=recover_fbx,
+            require=require_mesh,
         ),
     }
 )
@@ -159,7 +164,7 @@ def open_take(
     subject: str = "",
     timecode: str = "",
     take_rate: float | Fraction | None = None,
-    blender: str = BLENDER,
+    blender: str | None = None,
     renderer: str | None = None,
 ) -> Sink:
     """Open a take file for writing.
@@ -178,7 +183,7 @@ def open_take(
             dropped; begins a CSV take. Empty: the first frame is now.
         take_rate: frames per second to write on a constant grid (`grid_rate` tells a format's
             own); None keeps the frames' times.
-        blender: program that writes an FBX, a name on PATH or a path.
+        blender: program that writes an FBX, a name on PATH or a path; None: ``blender``.
         renderer: path of the SkinnedMeshRenderer a Unity clip drives, below its Animator; None:
             the rig's meshes by name.
 
@@ -192,17 +197,15 @@ def open_take(
             raise BridgeError(f"{path}: {given} is no frame rate")
     if path.is_dir():
         raise BridgeError(f"{path} is a folder; name a file in it")
-    if path.suffix.lower() in (".glb", ".fbx"):
-        require_mesh(path, rig)
-    if path.suffix.lower() == ".anim":
-        require_shapes(path, rig)
+    if entry.require is not None:
+        entry.require(path, rig)
     entry.recover(path, rig)
     wish = Wish(
         rate=rate if take_rate is None else float(take_rate),
         subject=subject,
         timecode=timecode,
         timecode_rate=rate,
-        blender=blender,
+        blender=blender or BLENDER,
         renderer=renderer,
     )
     sink = entry.write(path, rig, wish)
