@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from freeavatar.bridge.sink import BridgeError, Sink
 from freeavatar.bridge.takes import format_of, grid_rate, open_take, require_mesh
@@ -102,6 +103,18 @@ class Outlet:
     """Time of the first frame, seconds on the input's clock; None before it."""
     ended: float = 0.0
     """Time of the last frame."""
+
+    def counts(self) -> dict[str, Any]:
+        """For summaries: frames given to it; packets sent, errors and frames left out of a target's
+        own count."""
+        sender = getattr(self.sink, "sender", None)
+        return {
+            "to": self.label,
+            "rig": self.rig,
+            "frames": self.frames,
+            **{k: getattr(sender, k, 0) for k in ("sent", "errors", "dropped")},
+            "error": self.error,
+        }
 
 
 @dataclass

@@ -13,8 +13,7 @@ import numpy as np
 
 from freeavatar.rigs.conventions import ARKIT, describe_controls
 from freeavatar.rigs.spec import Control, Rig, RigFrame
-
-from .deliveries import Deliveries
+from freeavatar.tools.outlets import Outlets
 
 SINKS = (
     "osc://127.0.0.1:{0}",
@@ -76,19 +75,19 @@ def measure(
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         if stalled:
             targets.append(f"osc+tcp://127.0.0.1:{deaf.getsockname()[1]}")
-        deliveries = Deliveries(made, targets, rate=fps)
-        _until_connected(deliveries, made)
-        before = [d.counts()["sent"] for d in deliveries.all]
+        outlets = Outlets.open(made, [], targets, rate=fps, subject="", timecode="")
+        _until_connected(outlets, made)
+        before = [d.counts()["sent"] for d in outlets.all]
         mine.send("begin")
         mine.recv()
-        late, cost, used = _send(deliveries, made, fps, seconds)
-        deliveries.close()
+        late, cost, used = _send(outlets, made, fps, seconds)
+        outlets.close()
     mine.send("end")
     arrived: dict[str, int] = mine.recv()
     receiver.join(10)
-    sent = [d.counts()["sent"] - b for d, b in zip(deliveries.all, before, strict=True)]
-    streams = [i for i, d in enumerate(deliveries.all) if d.url.startswith("osc+tcp")]
-    open_streams = [i for i in streams if deliveries.all[i].url == targets[DATAGRAMS]]
+    sent = [d.counts()["sent"] - b for d, b in zip(outlets.all, before, strict=True)]
+    streams = [i for i, d in enumerate(outlets.all) if d.label.startswith("osc+tcp")]
+    open_streams = [i for i in streams if outlets.all[i].label == targets[DATAGRAMS]]
     datagrams = sum(n for i, n in enumerate(sent) if i not in streams)
     stream_frames = len(cost) * rigs
     deaf_streams = [i for i in streams if i not in open_streams]
@@ -107,18 +106,18 @@ def measure(
     )
 
 
-def _until_connected(deliveries: Deliveries, rigs: Sequence[Rig]) -> None:
+def _until_connected(outlets: Outlets, rigs: Sequence[Rig]) -> None:
     """Streams connect behind the first frames; what is counted comes after that."""
     end = time.monotonic() + 10
-    streams = [d for d in deliveries.all if d.url.startswith("osc+tcp")]
+    streams = [d for d in outlets.all if d.label.startswith("osc+tcp")]
     while time.monotonic() < end and not all(d.counts()["sent"] for d in streams):
         for rig in rigs:
-            deliveries.send(rig.name, _frame(rig, 0, 0.0))
+            outlets.send(rig.name, _frame(rig, 0, 0.0))
         time.sleep(0.05)
 
 
 def _send(
-    deliveries: Deliveries, rigs: Sequence[Rig], fps: float, seconds: float
+    outlets: Outlets, rigs: Sequence[Rig], fps: float, seconds: float
 ) -> tuple[list[float], list[float], float]:
     """Send at an even pace: how late each moment was and what it took, ms; processor seconds."""
     late, cost = [], []
@@ -131,7 +130,7 @@ def _send(
         frames = [(rig.name, _frame(rig, index, index / fps)) for rig in rigs]
         start = time.perf_counter()
         for name, frame in frames:
-            deliveries.send(name, frame)
+            outlets.send(name, frame)
         late.append(1e3 * (start - due))
         cost.append(1e3 * (time.perf_counter() - start))
     return late, cost, time.process_time() - used

@@ -12,10 +12,10 @@ from freeavatar.animator.performer import Performer, PerformerOptions
 from freeavatar.foundation.readers import open_reader
 from freeavatar.foundation.sources import open_source
 from freeavatar.rigs.spec import Rig
+from freeavatar.tools.outlets import Outlets
 from freeavatar.tools.take_options import start_timecode
 
 from .capture import Capture, Captured
-from .deliveries import Deliveries
 from .recording import Recorder
 from .sending import Actor, Sending
 from .session import Session
@@ -60,10 +60,17 @@ class Performance:
             lambda: open_source(args.input, skip_damaged=True), pictures, loop=args.loop
         )
         self._started: list[Worker] = []
-        self._deliveries: Deliveries | None = None
+        self._outlets: Outlets | None = None
         readers: list[Any] = []
         try:
-            self._deliveries = deliveries = Deliveries(rigs, args.to, rate=self.capture.rate)
+            self._outlets = outlets = Outlets.open(
+                rigs,
+                [],
+                list(dict.fromkeys(args.to)),
+                rate=self.capture.rate,
+                subject="",
+                timecode="",
+            )
             for face, _ in parts:
                 readers.append(open_reader(args.reader, bundle=args.mediapipe_bundle, face=face))
             self.recorder = Recorder(
@@ -75,20 +82,20 @@ class Performance:
                 options={k: getattr(args, k) for k in ("take_rate", "blender", "renderer")},
             )
             self.tracking = Tracking(readers, pictures, moments)
-            self.sending = Sending(actors, moments, deliveries, self.recorder, latencies)
+            self.sending = Sending(actors, moments, outlets, self.recorder, latencies)
             self.session = Session(actors, self.sending, self.recorder, args.session)
         except BaseException:
             self.capture.finish()
             for reader in readers:
                 reader.close()
-            if self._deliveries is not None:
-                self._deliveries.close()
+            if self._outlets is not None:
+                self._outlets.close()
             raise
         self.status = Status(
             capture=self.capture,
             tracking=self.tracking,
             sending=self.sending,
-            deliveries=deliveries,
+            outlets=outlets,
             recorder=self.recorder,
             session=self.session,
             latencies=latencies,
@@ -129,8 +136,8 @@ class Performance:
         """Stop every thread in order, close takes, tell receivers; what failed, one line each."""
         for worker in reversed(self._started):
             worker.stop()
-        if self._deliveries is not None:
-            self._deliveries.close()
+        if self._outlets is not None:
+            self._outlets.close()
         self.session.keep()
         failures = [
             f"{worker.name}: {worker.failure or 'does not end'}"

@@ -8,8 +8,8 @@ from freeavatar.animator.calibration import Neutral, measure_neutral
 from freeavatar.animator.performer import Performer
 from freeavatar.foundation.expression import Expression
 from freeavatar.rigs.spec import RigFrame
+from freeavatar.tools.outlets import Outlets
 
-from .deliveries import Deliveries
 from .recording import Recorder
 from .slot import Slot
 from .statistics import Latencies
@@ -79,7 +79,7 @@ class Sending(Worker):
     Args:
         actors: in the order of the expressions.
         moments: of the tracking.
-        deliveries: live receivers.
+        outlets: live receivers.
         recorder: takes.
         latencies: noted here.
     """
@@ -88,7 +88,7 @@ class Sending(Worker):
         self,
         actors: Sequence[Actor],
         moments: Slot[Tracked],
-        deliveries: Deliveries,
+        outlets: Outlets,
         recorder: Recorder,
         latencies: Latencies,
     ) -> None:
@@ -100,7 +100,7 @@ class Sending(Worker):
         self.recalibrated = 0
         """How often a new neutral was found."""
         self._actors, self._moments = actors, moments
-        self._deliveries, self._recorder, self._latencies = deliveries, recorder, latencies
+        self._outlets, self._recorder, self._latencies = outlets, recorder, latencies
 
     def work(self) -> None:
         """Send until the tracking is over."""
@@ -116,7 +116,7 @@ class Sending(Worker):
             frames += [(p.rig.name, f) for p, f in zip(actor.performers, posed, strict=True)]
         posed_at = time.perf_counter()
         for rig, frame in frames:
-            self._deliveries.send(rig, frame)
+            self._outlets.send(rig, frame)
         sent_at = time.perf_counter()
         self._recorder.put(frames)
         self.time = moment.expressions[0].time

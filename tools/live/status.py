@@ -5,8 +5,9 @@ import sys
 import time
 from typing import Any
 
+from freeavatar.tools.outlets import Outlets
+
 from .capture import Capture
-from .deliveries import Deliveries
 from .recording import Recorder
 from .sending import Sending
 from .session import Session
@@ -35,7 +36,7 @@ class Status:
         capture: Capture,
         tracking: Tracking,
         sending: Sending,
-        deliveries: Deliveries,
+        outlets: Outlets,
         recorder: Recorder,
         session: Session,
         latencies: Latencies,
@@ -43,7 +44,7 @@ class Status:
         as_json: bool,
     ) -> None:
         self._capture, self._tracking, self._sending = capture, tracking, sending
-        self._deliveries, self._recorder, self._session = deliveries, recorder, session
+        self._outlets, self._recorder, self._session = outlets, recorder, session
         self._latencies, self._slots, self._json = latencies, slots, as_json
         self._rates = {"camera_fps": Rate(), "tracked_fps": Rate(), "sent_fps": Rate()}
         self._began = time.perf_counter()
@@ -96,7 +97,7 @@ class Status:
             "recorded": self._recorder.frames,
             "marks": self._session.marks,
             "latency_ms": self._latencies.table(NEWEST).get("total", {}),
-            "sinks": [d.counts() for d in self._deliveries.all],
+            "sinks": [d.counts() for d in self._outlets.all],
         }
 
     def summary(self, failures: list[str]) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from freeavatar.foundation.expression import BLENDSHAPES, Expression
 from freeavatar.rigs import registry
 from freeavatar.rigs.conventions import ARKIT, describe_controls
 from freeavatar.rigs.spec import Control, Rig, RigFrame
-from freeavatar.tools.live.deliveries import Deliveries, Delivery
 from freeavatar.tools.live.recording import Recorder
 from freeavatar.tools.live.sending import Actor, Sending
 from freeavatar.tools.live.session import Session
 from freeavatar.tools.live.slot import Slot
 from freeavatar.tools.live.statistics import Latencies
 from freeavatar.tools.live.tracking import Tracked
+from freeavatar.tools.outlets import Outlet, Outlets
 
 JAW = BLENDSHAPES.index("jawOpen")
 OPTIONS = PerformerOptions(smooth=0.0, automatic_neutral=False)
@@ -74,17 +74,15 @@ class Stage:
     def __init__(self, folder: Path, *rigs: Rig, session: Path | None = None) -> None:
         self.actors = [Actor(str(i), [Performer(r, OPTIONS)]) for i, r in enumerate(rigs)]
         self.moments: Slot[Tracked] = Slot()
-        self.deliveries = Deliveries(rigs, [], rate=60.0)
+        self.outlets = Outlets()
         self.sinks = [Kept() for _ in rigs]
         for rig, sink in zip(rigs, self.sinks, strict=True):
-            delivery = Delivery("kept://", rig.name, sink)
-            self.deliveries.all.append(delivery)
-            self.deliveries._of[rig.name].append(delivery)
+            self.outlets.all.append(Outlet("kept://", rig.name, sink, is_take=False))
         patterns = [str(folder / "{slate}_{take}_{rig}.csv"), str(folder / "take.jsonl")]
         self.recorder = Recorder(rigs, patterns, rate=60.0, subject="Anna")
         self.latencies = Latencies()
         self.sending = Sending(
-            self.actors, self.moments, self.deliveries, self.recorder, self.latencies
+            self.actors, self.moments, self.outlets, self.recorder, self.latencies
         )
         self.session = Session(self.actors, self.sending, self.recorder, session)
         self.recorder.start()
@@ -174,7 +172,7 @@ def test_a_dead_sink_costs_only_itself(stage: Callable[..., Stage]) -> None:
     s.perform(0.3, 0.4)
     assert jaws(s.sinks[0]) == [0.1, 0.2]
     assert jaws(s.sinks[1]) == [0.1, 0.2, 0.3, 0.4]
-    assert s.deliveries.all[0].error == "the cable is cut" and not s.deliveries.all[1].error
+    assert s.outlets.all[0].error == "the cable is cut" and not s.outlets.all[1].error
 
 
 def test_three_hundred_controls_are_posed_in_time(stage: Callable[..., Stage]) -> None:
@@ -288,7 +286,7 @@ def test_what_is_no_session_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     rig = registry.load("arkit")
     recorder = Recorder([rig], [], rate=60.0, subject="")
-    sending = Sending([], Slot(), Deliveries([rig], [], rate=60.0), recorder, Latencies())
+    sending = Sending([], Slot(), Outlets(), recorder, Latencies())
     with pytest.raises(BridgeError, match=r"session\.json: no session file"):
         Session([], sending, recorder, path)
 
@@ -303,9 +301,7 @@ def test_a_clock_that_is_stepped_changes_nothing(
         port.settimeout(20)
         url = f"livelink://127.0.0.1:{port.getsockname()[1]}"
         sink = open_target(url, arkit(), rate=60.0)
-        delivery = Delivery(url, "arkit", sink)
-        s.deliveries.all.append(delivery)
-        s.deliveries._of["arkit"].append(delivery)
+        s.outlets.all.append(Outlet(url, "arkit", sink, is_take=False))
         s.session(Record("clock", 1))
         true = time.time
         for step in (0.0, -3600.0, 86400.0):
