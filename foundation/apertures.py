@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .landmarks import places
+from .landmarks import LANDMARKS, places
 
 Values = NDArray[np.float64]
 
@@ -52,18 +52,26 @@ SEGMENTS = (
 )
 """Eye distance first, then those of `APERTURES`, by canonical numbers."""
 AXES = np.array([s.axis for s in SEGMENTS])
+IRISES = 2
+"""Points at the end of a face's that no segment uses and that some sources lack."""
+
+
+def _shares() -> Values:
+    """(7, 154) what each point adds to each segment."""
+    shares = np.zeros((len(SEGMENTS), len(LANDMARKS) - IRISES))
+    for row, segment in zip(shares, SEGMENTS, strict=True):
+        row[list(segment.end)] = 1.0 / len(segment.end)
+        row[list(segment.start)] = -1.0 / len(segment.start)
+    return shares
+
+
+SHARES = _shares()
 
 
 def ends(points: NDArray[np.floating]) -> Values:
     """(..., 7, d) segments of points (..., 154 or more, d)."""
-    points = np.asarray(points, np.float64)
-    return np.stack(
-        [
-            points[..., list(s.end), :].mean(axis=-2) - points[..., list(s.start), :].mean(axis=-2)
-            for s in SEGMENTS
-        ],
-        axis=-2,
-    )
+    out: Values = SHARES @ np.asarray(points, np.float64)[..., : SHARES.shape[1], :]
+    return out
 
 
 def straightened(

@@ -72,8 +72,9 @@ def _opened(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A waiting thread that spins takes a core away from the rest of the program.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Between two layers a thread had better spin than sleep; between two pictures, a thread that
+    # spins takes a core away from the rest of the program.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(

@@ -9,37 +9,37 @@ from .errors import ReaderError
 from .expression import Reader
 
 
-def _mediapipe(bundle: Path | None, face: int | None) -> Reader:
+def _mediapipe(bundle: Path | None, face: int | None, threads: int) -> Reader:
     from .bundle import find_bundle
     from .mediapipe_reader import MediaPipeReader
 
     return MediaPipeReader(find_bundle(bundle), face=face)
 
 
-def _embedded(bundle: Path | None, face: int | None) -> Reader:
+def _embedded(bundle: Path | None, face: int | None, threads: int) -> Reader:
     from .embedded_reader import EmbeddedReader
 
-    return EmbeddedReader(face=face)
+    return EmbeddedReader(face=face, threads=threads)
 
 
-def _combined(bundle: Path | None, face: int | None) -> Reader:
+def _combined(bundle: Path | None, face: int | None, threads: int) -> Reader:
     from .bundle import find_bundle
     from .combined_reader import CombinedReader
 
-    return CombinedReader(find_bundle(bundle), face=face)
+    return CombinedReader(find_bundle(bundle), face=face, threads=threads)
 
 
-def _auto(bundle: Path | None, face: int | None) -> Reader:
+def _auto(bundle: Path | None, face: int | None, threads: int) -> Reader:
     if not embedded_is_there():
-        return _mediapipe(bundle, face)
+        return _mediapipe(bundle, face, threads)
     if combination_is_there(bundle):
-        return _combined(bundle, face)
-    return _embedded(bundle, face)
+        return _combined(bundle, face, threads)
+    return _embedded(bundle, face, threads)
 
 
 NETWORKS = ("expression.onnx", "face_finder.onnx")
 """Files of the embedded reader."""
-READERS: Mapping[str, Callable[[Path | None, int | None], Reader]] = MappingProxyType(
+READERS: Mapping[str, Callable[[Path | None, int | None, int], Reader]] = MappingProxyType(
     {"auto": _auto, "embedded": _embedded, "combined": _combined, "mediapipe": _mediapipe}
 )
 """``auto`` is our own reader; where MediaPipe and its bundle happen to be there, it adds their
@@ -72,17 +72,20 @@ def combination_is_there(bundle: Path | None = None) -> bool:
     )
 
 
-def open_reader(kind: str, *, bundle: Path | None = None, face: int | None = None) -> Reader:
+def open_reader(
+    kind: str, *, bundle: Path | None = None, face: int | None = None, threads: int = 1
+) -> Reader:
     """Make a face reader.
 
     Args:
         kind: a key of `READERS`.
         bundle: MediaPipe's bundle where a person chose one, see `find_bundle`.
         face: counts from 1 at the left; None for the largest face.
+        threads: most cores that our own networks use for one picture; MediaPipe decides for itself.
 
     Raises:
-        ReaderError: unknown kind, the reader's parts are missing, or ``face`` is below 1.
+        ReaderError: unknown kind, the reader's parts are missing, ``face`` or ``threads`` below 1.
     """
     if kind not in READERS:
         raise ReaderError(f"there is no reader {kind!r}; choose from {', '.join(READERS)}")
-    return READERS[kind](bundle, face)
+    return READERS[kind](bundle, face, threads)

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+UPRIGHT = 1e-6
+"""Cosine of the pitch below which yaw and roll turn about the same axis."""
+
 
 def matrix_from_angles(angles: NDArray[Any]) -> NDArray[np.float64]:
     """Rotation of rig space, ``Ry(-yaw) Rx(pitch) Rz(roll)``.
@@ -29,7 +32,21 @@ def matrix_from_angles(angles: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def angles_from_matrix(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """Inverse of `matrix_from_angles`; (..., 3, 3) to (..., 3) radians, pitch in ±π/2."""
+    """Inverse of `matrix_from_angles`, spelled out because it runs for every live frame.
+
+    Args:
+        matrix: (..., 3, 3) rotations; a head that looks straight up or down has roll 0.
+
+    Returns:
+        (..., 3) radians, pitch in ±π/2.
+    """
     m = np.asarray(matrix, np.float64)
-    angles = Rotation.from_matrix(m.reshape(-1, 3, 3)).as_euler("YXZ")
-    return np.asarray((angles * np.array([-1.0, 1.0, 1.0])).reshape(*m.shape[:-2], 3))
+    upright = np.hypot(m[..., 1, 0], m[..., 1, 1]) > UPRIGHT
+    yaw = np.where(
+        upright,
+        -np.arctan2(m[..., 0, 2], m[..., 2, 2]),
+        np.arctan2(m[..., 2, 0], m[..., 0, 0]),
+    )
+    pitch = -np.arcsin(np.clip(m[..., 1, 2], -1.0, 1.0))
+    roll = np.where(upright, np.arctan2(m[..., 1, 0], m[..., 1, 1]), 0.0)
+    return np.stack([yaw, pitch, roll], axis=-1)

@@ -4,7 +4,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from freeavatar.foundation.errors import SourceError
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 PAUSE, LONGEST_PAUSE = 0.25, 2.0
 """Seconds until a camera that is gone is sought again: at first, and at most."""
+MARGIN, FADING = 1.5, 0.95
+"""Decoding begins by this much more than the slowest picture took before the next is due; how much
+of that is left with each picture since."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Capture(Worker):
         self.is_camera = self._source.count is None
         self.timecode = self._source.timecode
         self._began = time.perf_counter()
+        self._decoding = 0.0
 
     def work(self) -> None:
         """Capture until asked to stop or the recording is over."""
@@ -117,13 +121,16 @@ class Capture(Worker):
         offset, step = 0.0, 1.0 / self.rate
         while not self.stopping.is_set():
             last: float | None = None
+            frames = iter(self._source)
             try:
-                for frame in self._source:
+                while (frame := self._decoded(frames)) is not None:
                     last = frame.time if last is None else max(frame.time, last)
                     due = self._began + offset + last
-                    if self.stopping.wait(max(due - time.perf_counter(), 0.0)):
+                    if self._waits_until(due):
                         return
                     self._pass_on(replace(frame, time=offset + last), time.perf_counter())
+                    if self._waits_until(due + step - min(self._decoding, step)):
+                        return
             except SourceError as error:
                 self.ended = str(error)
             if last is None or self.ended or not self._loop:
@@ -132,6 +139,22 @@ class Capture(Worker):
             # The decoder's objects refer to each other; left to chance, a megabyte of them stays
             # each time round, until memory is short.
             gc.collect()
+
+    def _decoded(self, frames: Iterator[Frame]) -> Frame | None:
+        """The next picture of a recording; None at its end.
+
+        Called shortly before the picture is due: a camera's picture is decoded as it comes, and
+        cores that decode what is not needed yet are missed by the reader of the one that is.
+        """
+        began = time.perf_counter()
+        frame = next(frames, None)
+        spent = MARGIN * (time.perf_counter() - began)
+        self._decoding = max(spent, FADING * self._decoding)
+        return frame
+
+    def _waits_until(self, moment: float) -> bool:
+        """Wait until a time of `time.perf_counter`; True where the end was asked for meanwhile."""
+        return self.stopping.wait(max(moment - time.perf_counter(), 0.0))
 
     def _pass_on(self, frame: Frame, moment: float) -> None:
         frame = replace(frame, index=self.captured)

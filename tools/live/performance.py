@@ -6,9 +6,9 @@ import logging
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from freeavatar.animator.performer import Performer, PerformerOptions
+from freeavatar.foundation.expression import Reader
 from freeavatar.foundation.readers import open_reader
 from freeavatar.foundation.sources import open_source
 from freeavatar.rigs.spec import Rig
@@ -16,6 +16,7 @@ from freeavatar.tools.outlets import Outlets
 from freeavatar.tools.take_options import start_timecode
 
 from .capture import Capture, Captured
+from .cores import HELPER, most_threads, on_core
 from .recording import Recorder
 from .sending import Actor, Sending
 from .session import Session
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 SWITCH = 0.0005
 """Seconds after which a running thread lets a waiting one go on."""
+READING = 2
+"""Cores that reading one picture may take: a frame is out sooner, the rest of the machine stays
+for the engine."""
 GLANCE = 0.1
 """Seconds between two looks at the threads."""
 
@@ -61,7 +65,7 @@ class Performance:
         )
         self._started: list[Worker] = []
         self._outlets: Outlets | None = None
-        readers: list[Any] = []
+        readers: list[Reader] = []
         try:
             self._outlets = outlets = Outlets.open(
                 rigs,
@@ -72,7 +76,7 @@ class Performance:
                 timecode="",
             )
             for face, _ in parts:
-                readers.append(open_reader(args.reader, bundle=args.mediapipe_bundle, face=face))
+                readers.append(_opened_reader(args, face))
             self.recorder = Recorder(
                 rigs,
                 args.record or args.takes,
@@ -147,3 +151,10 @@ class Performance:
         if self.capture.ended:
             failures.append(f"the input ended early: {self.capture.ended}")
         return failures + self.recorder.errors
+
+
+def _opened_reader(args: argparse.Namespace, face: int | None) -> Reader:
+    # Its helping threads are started here; the tracking thread calls it from the other core.
+    threads = most_threads(READING)
+    with on_core(HELPER):
+        return open_reader(args.reader, bundle=args.mediapipe_bundle, face=face, threads=threads)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from freeavatar.foundation.expression import Expression, Reader
 
 from .capture import Captured
+from .cores import CALLER, on_core
 from .slot import Slot
 from .worker import Worker
 
@@ -45,6 +46,10 @@ class Tracking(Worker):
 
     def work(self) -> None:
         """Read until the capture is over."""
+        with on_core(CALLER):
+            self._read()
+
+    def _read(self) -> None:
         while not self.stopping.is_set() and (captured := self._pictures.take()) is not None:
             taken = time.perf_counter()
             expressions = [reader.read(captured.frame) for reader in self._readers]
