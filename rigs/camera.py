@@ -76,13 +76,20 @@ class Camera:
         return centre + scaled * np.array([1.0, -1.0]), depth
 
 
-def face_camera(rig: Rig, size: tuple[int, int], *, turning: bool = True) -> Camera:
+def face_camera(
+    rig: Rig,
+    size: tuple[int, int],
+    *,
+    turning: bool = True,
+    field_of_view: float = float(FIELD_OF_VIEW),
+) -> Camera:
     """A camera straight before the face, at the distance where head and gestures fill the picture.
 
     Args:
         rig: with a mesh.
         size: width and height of the picture in pixels.
         turning: False leaves no room for turns of the head.
+        field_of_view: vertical, radians; the face stays as large whatever the lens.
 
     Raises:
         ValueError: the rig has no mesh.
@@ -94,12 +101,12 @@ def face_camera(rig: Rig, size: tuple[int, int], *, turning: bool = True) -> Cam
     width, height = size
     needed = max(extent[1], extent[0] * height / width, 1e-6) * HEADROOM / 2
     # The framed plane is the middle of the face's depth, where its silhouette is.
-    distance = needed / np.tan(FIELD_OF_VIEW / 2)
+    distance = needed / np.tan(field_of_view / 2)
     reach = float(np.ptp(rig.mesh.vertices, axis=0).max()) + float(extent.max())
     return Camera(
         position=np.array([centre[0], centre[1], centre[2] + distance]),
         rotation=np.eye(3),
-        field_of_view=float(FIELD_OF_VIEW),
+        field_of_view=field_of_view,
         size=size,
         near=float(distance) / 50,
         far=float(distance) + 2 * reach,

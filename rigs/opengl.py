@@ -17,6 +17,7 @@ from pyrender.shader_program import ShaderProgram
 
 from . import shaders
 from .camera import Camera
+from .light import FILL, KEY, STUDIO, Light
 from .occlusion import shade_hollows
 from .spec import FloatArray, Mesh, Part
 
@@ -100,6 +101,7 @@ class StudioRenderer(SceneRenderer):  # type: ignore[misc]
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(width, height)
+        self.light = STUDIO
         self._studio: StudioProgram | None = None
 
     def _get_primitive_program(self, primitive: Any, flags: int, program_flags: int) -> Any:
@@ -113,6 +115,11 @@ class StudioRenderer(SceneRenderer):  # type: ignore[misc]
         program.set_uniform("unlit", int(part.unlit))
         program.set_uniform("blended", int(part.blend))
         program.set_uniform("has_texture", int(part.texture is not None))
+        program.set_uniform("light_key", (self.light.turn @ KEY).astype(np.float32))
+        program.set_uniform("light_fill", (self.light.turn @ FILL).astype(np.float32))
+        program.set_uniform("light_strength", self.light.strength)
+        program.set_uniform("light_ambient", self.light.ambient)
+        program.set_uniform("light_tint", np.array(self.light.tint, np.float32))
 
     def _sorted_mesh_nodes(self, scene: Any) -> list[Any]:
         """Opaque parts as they come, then blended parts from far to near."""
@@ -165,8 +172,10 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
             self.viewport_width, self.viewport_height
         )
 
-    def draw(self, vertices: FloatArray, normals: FloatArray) -> NDArray[np.uint8]:
-        """(V, 3) positions and normals to a (H, W, 3) sRGB picture."""
+    def draw(
+        self, vertices: FloatArray, normals: FloatArray, light: Light = STUDIO
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """(V, 3) positions and normals to a (H, W, 3) sRGB picture and (H, W) 255 on the rig."""
         if self._renderer is None:
             raise RuntimeError("this canvas was deleted")
         self._platform.make_current()
@@ -174,13 +183,14 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
             self._renderer._update_context(self.scene, RenderFlags.NONE)
             for drawn in self.meshes:
                 drawn.move(vertices, normals)
+            self._renderer.light = light
             flags = RenderFlags.OFFSCREEN | RenderFlags.RGBA
             colour, depth = self._renderer.render(self.scene, flags)
         finally:
             self._release()
-        return shade_hollows(
-            colour, depth, focus=self._camera.focus, height=self._camera.shown_height
-        )
+        camera = self._camera
+        picture = shade_hollows(colour, depth, focus=camera.focus, height=camera.shown_height)
+        return picture, np.where(depth > 0, 255, 0).astype(np.uint8)
 
     def delete(self) -> None:
         """Free the context and what lies in it; safe to call twice."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .blendshapes import pose
 from .camera import Camera, face_camera
 from .errors import RenderError
+from .light import STUDIO, Light
 from .spec import FloatArray, Mesh, Rig, RigFrame
 from .surface import Normals, SurfaceView
 
@@ -54,9 +55,15 @@ class Renderer:
         self._normals = Normals(rig.mesh)
         self._canvas: Canvas | None = _canvas(rig.mesh, self.camera, background)
 
-    def picture(self, frame: RigFrame) -> NDArray[np.uint8]:
+    def picture(self, frame: RigFrame, light: Light = STUDIO) -> NDArray[np.uint8]:
         """The rig performing a frame of its own, (H, W, 3) sRGB."""
-        return self.picture_of(pose(self.rig, frame))
+        return self.drawn(frame, light)[0]
+
+    def drawn(
+        self, frame: RigFrame, light: Light = STUDIO
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The picture (H, W, 3) sRGB, and where the rig is: (H, W), 255 or 0."""
+        return self._draw(pose(self.rig, frame), light)
 
     def picture_of(self, vertices: FloatArray) -> NDArray[np.uint8]:
         """The rig with its vertices (V, 3) at given places, (H, W, 3) sRGB.
@@ -65,6 +72,11 @@ class Renderer:
             RenderError: the renderer was closed.
             ValueError: the vertices are not this rig's.
         """
+        return self._draw(vertices, STUDIO)[0]
+
+    def _draw(
+        self, vertices: FloatArray, light: Light
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if self._canvas is None:
             raise RenderError(f"the renderer of rig {self.rig.name} is closed")
         if vertices.shape != self._mesh.vertices.shape:
@@ -73,7 +85,7 @@ class Renderer:
                 f"not {vertices.shape}"
             )
         placed = np.asarray(vertices, np.float32)
-        return self._canvas.draw(placed, self._normals.of(placed))
+        return self._canvas.draw(placed, self._normals.of(placed), light)
 
     def surface(self, vertices: FloatArray) -> SurfaceView:
         """What this renderer's camera sees of vertices (V, 3), to find mesh points by pixel."""

@@ -1,8 +1,9 @@
 """The studio: vertex and fragment shader of every picture of a rig.
 
 Light comes from where the viewer stands, so it is given in rig space: a large soft key from the
-upper left, a cool fill from the right, two rims from behind, and a sky-to-floor ambient. Output
-is exact sRGB; an unlit part leaves its colour untouched.
+upper left, a cool fill from the right, two rims from behind, and a sky-to-floor ambient. All but
+the rims can be turned and dimmed (`freeavatar.rigs.light`). Output is exact sRGB; an unlit part
+leaves its colour untouched.
 """
 
 VERTEX = """
@@ -37,6 +38,11 @@ uniform vec3 cam_pos;
 uniform int has_texture;
 uniform int unlit;
 uniform int blended;
+uniform vec3 light_key;
+uniform vec3 light_fill;
+uniform float light_strength;
+uniform float light_ambient;
+uniform vec3 light_tint;
 in vec3 at;
 in vec3 facing;
 in vec2 uv;
@@ -88,14 +94,15 @@ void main() {
     if (!gl_FrontFacing) n = -n;
     vec3 v = normalize(cam_pos - at);
 
-    vec3 key = normalize(vec3(-0.62, 0.70, 0.66));
-    vec3 fill = normalize(vec3(0.85, 0.10, 0.60));
+    vec3 key = normalize(light_key);
+    vec3 fill = normalize(light_fill);
     vec3 rim_left = normalize(vec3(-0.75, 0.25, -0.65));
     vec3 rim_right = normalize(vec3(0.75, 0.35, -0.65));
 
     vec3 light = mix(vec3(0.09, 0.085, 0.085), vec3(0.20, 0.21, 0.235), 0.5 + 0.5 * n.y);
-    light += vec3(0.76, 0.72, 0.665) * soft(n, key, 0.25);
-    light += vec3(0.13, 0.15, 0.18) * soft(n, fill, 0.5);
+    light *= light_ambient;
+    light += light_strength * light_tint * vec3(0.76, 0.72, 0.665) * soft(n, key, 0.25);
+    light += light_strength * vec3(0.13, 0.15, 0.18) * soft(n, fill, 0.5);
     vec3 colour = base.rgb * light * (1.0 - 0.7 * material.metallic_factor);
 
     float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);
@@ -105,7 +112,7 @@ void main() {
     vec3 mirror = mix(vec3(0.04), base.rgb, material.metallic_factor);
     float shine = gloss(n, v, key, material.roughness_factor)
                 + 0.35 * gloss(n, v, fill, material.roughness_factor);
-    colour += mirror * shine * 0.9;
+    colour += mirror * shine * 0.9 * light_strength;
 
     drawn = vec4(to_srgb(shoulder(colour)), blended == 1 ? base.a : 1.0);
 }
