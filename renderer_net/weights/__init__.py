@@ -1,0 +1,1 @@
+"""The neural renderer that ships, with its model card."""
