@@ -58,32 +58,59 @@ def find_anchors(rig: Rig, landmarks_of: LandmarksOf) -> Anchors | None:
     if seen is None:
         return None
     camera, landmarks = seen
-    mesh = mesh_of(rig)
-    view = surface_view(mesh, mesh.vertices, camera)
     pixels = landmarks[[a.landmark for a in ANCHORS]].astype(np.float64)
     irises = landmarks[list(IRISES)].astype(np.float64)
+    anchors = place_anchors(rig, camera, pixels, irises)
+    return anchors if opens_like_a_mouth(replace(rig, anchors=anchors)) else None
+
+
+def place_anchors(
+    rig: Rig,
+    camera: Camera,
+    pixels: NDArray[np.float64],
+    irises: NDArray[np.float64],
+    *,
+    outline: bool = True,
+) -> Anchors:
+    """Carry points of a picture to the surface they show.
+
+    Args:
+        rig: with a mesh.
+        camera: of the picture, in which the neutral is seen.
+        pixels: (A, 2) the points of `anchor_table.ANCHORS`.
+        irises: (2, 2) the middles of the right and of the left iris.
+        outline: True moves the jaw line inward a little, since detectors have it on the outline of
+            the face, where a point may miss the surface.
+
+    Raises:
+        ValueError: the rig has no mesh.
+    """
+    mesh = mesh_of(rig)
+    view = surface_view(mesh, mesh.vertices, camera)
     layers = face_layers(mesh, view, pixels, irises)
-    placed = _Placement(view, layers)
+    placed = _Placement(view, layers, _OUTLINE if outline else np.zeros(len(ANCHORS)))
     placed.locate(pixels)
     place_eyes(placed.corners, placed.weights, placed.found, view, layers, irises)
     plane = mirror_plane(mesh, layers.skin_vertices, placed.points, placed.found)
     if plane is not None:
         placed.locate(camera.project(placed.mirrored(plane))[0])
     place_margins(placed.corners, placed.weights, placed.found, mesh, view, layers)
-    anchors = Anchors(
+    return Anchors(
         names=ANCHOR_NAMES,
         vertices=placed.corners,
         barycentric=placed.weights,
         found=placed.found,
     )
-    return anchors if opens_like_a_mouth(replace(rig, anchors=anchors)) else None
 
 
 class _Placement:
     """Anchors while they are being located."""
 
-    def __init__(self, view: SurfaceView, layers: Layers) -> None:
+    def __init__(
+        self, view: SurfaceView, layers: Layers, least_inward: NDArray[np.float64]
+    ) -> None:
         self._view = view
+        self._least_inward = least_inward[:, None]
         self._layers = layers
         count = len(ANCHORS)
         face = view.vertices[layers.skin_vertices]
@@ -109,7 +136,7 @@ class _Placement:
         middle = pixels.mean(axis=0)
         self.found[:] = False
         for inward in INWARD:
-            wanted = pixels + np.maximum(inward, _OUTLINE)[:, None] * (middle - pixels)
+            wanted = pixels + np.maximum(inward, self._least_inward) * (middle - pixels)
             for among, rows in self._layers.groups():
                 missing = rows[~self.found[rows]]
                 corners, weights, hit = self._view.locate(

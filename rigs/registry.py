@@ -1,7 +1,8 @@
 """Rigs by name: those that ship, and those a person registered.
 
 A registered rig is a folder in the user's data directory: rig.toml (readable, editable),
-mesh.npz (arrays) and the source file. It appears whole or not at all.
+mesh.npz (arrays), the source file, and identity.safetensors (what the networks know of it, see
+`freeavatar.animator.identity`). It appears whole or not at all.
 """
 
 import difflib
@@ -26,6 +27,9 @@ from .spec import Anchors, Mesh, Rig
 FindAnchors = Callable[[Rig], Anchors | None]
 Progress = Callable[[str], None]
 """Told in words what is being done."""
+
+AlsoKeep = Callable[[Rig, Path], None]
+"""Adds files of its own to the folder of a rig that is being registered."""
 
 _TEXT, _ARRAYS = "rig.toml", "mesh.npz"
 _NAME = re.compile(r"\w(?:[\w .+-]{0,62}[\w+-])?")
@@ -100,6 +104,7 @@ def register(
     *,
     force: bool = False,
     find_anchors: FindAnchors | None = None,
+    also_keep: AlsoKeep | None = None,
     progress: Progress = lambda _: None,
 ) -> Rig:
     """Read a rig file, find its face points and keep the result under a name.
@@ -112,6 +117,7 @@ def register(
         name: to register under; made from the file's name where None.
         force: replace a registered rig of this name.
         find_anchors: locates the face points; None leaves the rig to be driven by names.
+        also_keep: given the rig as it will be loaded, and the folder before it is moved into place.
         progress: told what is being done.
 
     Returns:
@@ -144,6 +150,8 @@ def register(
         _keep_source(rig, path, fresh)
         fresh.chmod(0o755)
         loaded = replace(_read(fresh), name=name)
+        if also_keep is not None:
+            also_keep(loaded, fresh)
         _move_in(fresh, root / name, force)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -1,10 +1,15 @@
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+if importlib.util.find_spec("torch") is not None:
+    # Triton and Mesa each bring an LLVM; the process dies where Triton's comes second.
+    import torch._dynamo  # noqa: F401
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
 

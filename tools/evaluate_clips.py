@@ -263,7 +263,7 @@ def _with_points(name: str, bundle: Path | None) -> "Rig":
     from freeavatar.rigs import registry
     from freeavatar.rigs.errors import RigError
 
-    from .rig import anchor_finder
+    from .face_points import anchor_finder
 
     rig = registry.load(name)
     if rig.mesh is not None and rig.anchors is None:

@@ -2,23 +2,20 @@
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from freeavatar.foundation.errors import ReaderError
 from freeavatar.rigs.errors import RenderError
 
+from .face_points import anchor_finder
 from .rig_export import add_export
+from .rig_register import add_register
 
 if TYPE_CHECKING:
     from freeavatar.rigs.check import Report
-    from freeavatar.rigs.registry import FindAnchors
     from freeavatar.rigs.spec import Control, Rig
-
-log = logging.getLogger(__name__)
 
 EPILOG = """\
 examples:
@@ -30,19 +27,11 @@ examples:
   freeavatar rig export hero --rigmapper hero.json  its mapping from ARKit's curves, for Unreal
   freeavatar rig remove hero
 """
-REGISTER_EPILOG = """\
-examples:
-  freeavatar rig register hero.vrm
-  freeavatar rig register head_v3.glb --name hero --force
-  freeavatar rig register robot.glb --no-anchors    no face to find: driven by names
-
-The rig is kept with a copy of its file in your data folder; edit its rig.toml to change ranges or
-what a control stands for.
-"""
 SHOW_EPILOG = """\
 examples:
   freeavatar rig show mannequin                     writes mannequin.png
   freeavatar rig show hero --out sheets/hero.png
+  freeavatar rig show hero.glb --front front.png    its face points, to read off or to check
 """
 CHECK_EPILOG = """\
 examples:
@@ -66,16 +55,13 @@ def add_verb(verbs: Any) -> None:
     show = _add(inner, "show", _show, "draw every control of a rig, list them", SHOW_EPILOG)
     show.add_argument("name", metavar="NAME", help="of a rig, or a rig file")
     show.add_argument("--out", type=Path, metavar="FILE.png", help="default: NAME.png here")
-    register = _add(inner, "register", _register, "read a rig file and keep it", REGISTER_EPILOG)
-    register.add_argument(
-        "file", type=Path, metavar="FILE|FOLDER", help=".glb, .gltf, .vrm or a folder of .obj"
+    show.add_argument(
+        "--front",
+        type=Path,
+        metavar="FILE.png",
+        help="instead: the neutral, large, with pixels marked and the face points it has",
     )
-    register.add_argument("--name", help="default: the file's name")
-    register.add_argument("--force", action="store_true", help="replace a rig of this name")
-    register.add_argument(
-        "--no-anchors", action="store_true", help="do not look for the face; drive it by names"
-    )
-    register.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="landmark model")
+    add_register(inner, _add)
     check = _add(inner, "check", _check, "say what was found in a rig", CHECK_EPILOG)
     check.add_argument("name", metavar="NAME|FILE", help="of a rig, or a rig file")
     check.add_argument("--strict", action="store_true", help="exit 1 if there is any warning")
@@ -149,6 +135,8 @@ def _show(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
 
     rig = registry.load(args.name)
+    if args.front is not None:
+        return _show_front(rig, args.front, as_json=args.json)
     out: Path | None = None
     if rig.mesh is not None:
         out = args.out or Path(f"{rig.name}.png")
@@ -169,13 +157,32 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _show_front(rig: "Rig", out: Path, *, as_json: bool) -> int:
+    from .front_view import front_view
+
+    _check_picture_name(out)
+    view = front_view(rig)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    view.save(out)
+    if as_json:
+        summary = {"rig": rig.name, "picture": str(out), "face_points": _face_points(rig)}
+        print(json.dumps(summary, ensure_ascii=False))
+    else:
+        print(f"The front of {rig.name}: {out}", file=sys.stderr)
+    return 0
+
+
+def _check_picture_name(out: Path) -> None:
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise RenderError(f"{out}: a rig's picture is a .png, .jpg or .webp file")
+
+
 def _write_sheet(rig: "Rig", out: Path) -> None:
     from tqdm import tqdm
 
     from freeavatar.rigs.contact_sheet import contact_sheet
 
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise RenderError(f"{out}: a contact sheet is a .png, .jpg or .webp picture")
+    _check_picture_name(out)
     cells = len(rig.controls) + 1
     with tqdm(total=cells, desc=f"drawing {rig.name}", disable=None, leave=False, delay=1.0) as bar:
 
@@ -209,65 +216,6 @@ def _table(rig: "Rig") -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip()
         for row in rows
     ]
-
-
-def _register(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from freeavatar.rigs import registry
-    from freeavatar.rigs.check import check
-
-    with tqdm(total=3, disable=None, leave=False, delay=1.0, bar_format="{desc} {bar}") as bar:
-
-        def progress(step: str) -> None:
-            bar.set_description(step)
-            bar.update()
-
-        rig = registry.register(
-            args.file,
-            args.name,
-            force=args.force,
-            find_anchors=None if args.no_anchors else anchor_finder(args.mediapipe_bundle),
-            progress=progress,
-        )
-    report = check(rig)
-    if args.json:
-        place = registry.folder() / rig.name
-        print(json.dumps({**report.to_dict(), "folder": str(place)}, indent=1, ensure_ascii=False))
-        return 0
-    print("\n".join(report.lines()))
-    print(f"Registered as {rig.name}. Try: freeavatar rig show {rig.name}", file=sys.stderr)
-    return 0
-
-
-def anchor_finder(bundle: Path | None) -> "FindAnchors":
-    """A function that finds a rig's face points, or says why it cannot and gives None.
-
-    A rig registers without them too: it is then driven by the names of its controls.
-
-    Args:
-        bundle: landmark model that the person chose, or None for the usual places.
-    """
-
-    def find(rig: "Rig") -> Any:
-        try:
-            from tqdm import tqdm
-
-            from freeavatar.animator.anchors import find_anchors
-            from freeavatar.foundation.bundle import find_bundle
-            from freeavatar.foundation.mediapipe_reader import landmark_finder
-
-            landmarks_of = landmark_finder(find_bundle(bundle))
-            # A few seconds in one step: a line while they last, on a terminal.
-            words = f"looking for the face of {rig.name}"
-            with tqdm(desc=words, bar_format="{desc} …", disable=None, leave=False):
-                return find_anchors(rig, landmarks_of)
-        except (ReaderError, RenderError, ImportError) as error:
-            log.warning("%s: face points not looked for: %s", rig.name, error)
-            log.warning("%s will be driven by the names of its controls only", rig.name)
-            return None
-
-    return find
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.bridge.rigmapper import definition, write_definition
     from freeavatar.rigs import registry
 
+    from .face_points import anchor_finder
     from .outlets import refuse_overwriting
-    from .rig import anchor_finder
 
     refuse_overwriting([args.name], [args.rigmapper])
     finder = None if args.name in registry.names() else anchor_finder(None)

@@ -36,7 +36,9 @@ def test_list_names_every_rig() -> None:
 
 def test_register_check_remove(shared: Path) -> None:
     robot = shared / "rigs" / "robot_expressive.glb"
-    out, err = freeavatar("rig", "register", robot, "--name", "robo", "--no-anchors")
+    out, err = freeavatar(
+        "rig", "register", robot, "--name", "robo", "--no-anchors", "--no-pictures"
+    )
     assert "Plain words understood: Angry, Surprised, Sad." in out
     assert "Registered as robo." in err
     _, err = freeavatar("rig", "register", robot, "--name", "robo", code=1)
@@ -45,7 +47,10 @@ def test_register_check_remove(shared: Path) -> None:
     )
     data = json.loads(freeavatar("rig", "check", "robo", "--json")[0])
     assert data["rig"] == "robo" and data["warnings"] == 0
-    freeavatar("rig", "register", robot, "--name", "robo", "--force", "--no-anchors", "--json")
+    freeavatar(
+        "rig", "register", robot, "--name", "robo", "--force", "--no-anchors", "--no-pictures",
+        "--json",
+    )  # fmt: skip
     freeavatar("rig", "remove", "robo")
     _, err = freeavatar("rig", "remove", "robo", code=1)
     assert err.startswith("freeavatar: no rig named robo") and err.count("\n") == 1
@@ -54,7 +59,7 @@ def test_register_check_remove(shared: Path) -> None:
 def test_register_finds_the_face(shared: Path) -> None:
     bundle = shared / "mediapipe" / "face_landmarker.task"
     head = shared / "rigs" / "facecap_generic.glb"
-    out, _ = freeavatar("rig", "register", head, "--mediapipe-bundle", bundle)
+    out, _ = freeavatar("rig", "register", head, "--no-pictures", "--mediapipe-bundle", bundle)
     assert "face points found: driven by what it moves." in out
     assert "warning  1 control moves nothing: tongueOut." in out
     freeavatar("rig", "check", "facecap_generic", "--strict", code=1)
@@ -62,7 +67,8 @@ def test_register_finds_the_face(shared: Path) -> None:
 
 def test_without_a_bundle_it_registers_by_names(shared: Path, tmp_path: Path) -> None:
     head = shared / "rigs" / "makehuman_arkit_viseme.glb"
-    out, err = freeavatar("rig", "register", head, "--mediapipe-bundle", tmp_path / "absent.task")
+    absent = tmp_path / "absent.task"
+    out, err = freeavatar("rig", "register", head, "--no-pictures", "--mediapipe-bundle", absent)
     assert "driven by the names of its controls only" in err
     assert "No face points" in out
     freeavatar("rig", "check", "makehuman_arkit_viseme", "--strict")

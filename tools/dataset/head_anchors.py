@@ -59,7 +59,7 @@ def anchors_for(
             f"the face points of {key} are not in {folder}: name MediaPipe's bundle "
             "(FREEAVATAR_MEDIAPIPE_BUNDLE), which finds them once"
         )
-    rig = _as_rig(person)
+    rig = as_rig(person)
     found = find_anchors(rig, landmarks_of)
     if found is None:
         raise ValueError(f"no face was found on the neutral of {key}")
@@ -72,7 +72,8 @@ def anchors_for(
     return found
 
 
-def _as_rig(person: Person) -> Rig:
+def as_rig(person: Person) -> Rig:
+    """The person as a rig to draw, with a control for each motion."""
     head = person.head
     deltas = person.motion.dense(len(person.vertices))
     names = BLENDSHAPES if len(deltas) == len(BLENDSHAPES) else range(len(deltas))
