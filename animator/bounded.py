@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dposv
 
 Values = NDArray[np.float64]
 
@@ -109,18 +110,28 @@ def _exchange(
     upper: Values,
     state: NDArray[np.int_],
     slack: float,
-) -> tuple[Values, NDArray[np.bool_], NDArray[np.int_]]:
+) -> tuple[Values, NDArray[np.bool_], NDArray[np.signedinteger]]:
     """Solve for the free variables; say which variables are on the wrong side and where to."""
     x = np.where(state < 0, lower, upper).astype(np.float64)
     free = np.flatnonzero(state == 0)
     if len(free):
         x[free] = 0.0
-        right = linear[free] - gram[free] @ x
-        x[free] = np.linalg.solve(gram[np.ix_(free, free)], right)
+        rows = gram.take(free, axis=0)
+        x[free] = _positive_solve(rows.take(free, axis=1), linear[free] - rows @ x)
     slope = gram @ x - linear
-    below = (state == 0) & (x < lower - slack)
-    above = (state == 0) & (x > upper + slack)
-    leaves = ((state < 0) & (slope < -slack)) | ((state > 0) & (slope > slack))
-    leaves &= lower < upper
-    target = np.where(below, -1, np.where(above, 1, 0))
+    resting = state * slope
+    inside = state == 0
+    below = inside & (x < lower - slack)
+    above = inside & (x > upper + slack)
+    leaves = (resting > slack) & (lower < upper)
+    target = above.astype(np.int8) - below
     return x, below | above | leaves, target
+
+
+def _positive_solve(gram: Values, right: Values) -> Values:
+    """Solve ``G x = b`` for a positive definite G, in half the time of the general way.
+
+    Where rounding has made G not quite that, the general way is taken.
+    """
+    _, x, failed = dposv(gram, right)
+    return np.asarray(np.linalg.solve(gram, right) if failed else x)

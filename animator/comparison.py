@@ -128,7 +128,24 @@ def carry(
         ValueError: the rig has no anchors.
     """
     solver = ExpressionSolver(rig, use_names=use_names, reference=source)
-    weights = np.stack([unit_weights(rig, solver.solve(s)) for s in shapes])
+    return carried(shapes, np.stack([solver.solve(s) for s in shapes]), source, rig)
+
+
+def carried(
+    shapes: NDArray[np.floating], values: NDArray[np.floating], source: Reference, rig: Rig
+) -> Carried:
+    """Compare how the anchors move on a rig with how a source head moves them.
+
+    Args:
+        shapes: (T, 52) ARKit curves that the source performs.
+        values: (T, K) what was made of them for the rig's controls.
+        source: head that performs curves by their names.
+        rig: with anchors.
+
+    Raises:
+        ValueError: the rig has no anchors.
+    """
+    weights = unit_weights(rig, values)
     sizes = feature_sizes(anchor_positions(rig))
     followed = np.einsum("tk,kax->tax", weights, anchor_motion(rig) / sizes)
     asked = np.einsum("ts,sax->tax", shapes, source.motion)

@@ -1,16 +1,18 @@
 """The whole way from what a reader saw to the frames of one rig.
 
-Calibration, then the solver, then presence (hold and ease while the face is lost), smoothing, the
-studio's gains, mouthClose no larger than jawOpen, and the controls' own limits.
+Calibration, then the solver or the animator (`animation`), then presence (hold and ease while the
+face is lost), smoothing, the studio's gains, mouthClose no larger than jawOpen (where names count:
+the animator knows none), and the controls' own limits.
 
 Head and eyes: the head's rotation and the gaze pass through as joint rotations. On a rig with eye
 joints the eyes turn *and* its eyeLook controls follow, which then move the lids alone; on a rig
 without eye joints the eyeLook controls carry the gaze.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +22,13 @@ from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.rotation import angles_from_matrix, matrix_from_angles
 from freeavatar.rigs.spec import Rig, RigFrame, Take
 
+from .animation import Animation, Member, Solved, animate, moves_eyes
+from .animator_files import ANIMATOR_BY_DEFAULT
 from .calibration import AutomaticNeutral, Neutral
 from .gains import gains_for, read_gains
 from .naming import SHAPE_INDEX, name_map
 from .presence import Presence
 from .smoothing import OneEuro, angle_filter, value_filter
-from .solver import ExpressionSolver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,10 @@ class PerformerOptions:
     """Per-control corrections, see `freeavatar.animator.gains`."""
     use_names: bool = True
     """False drives the rig by what its controls do, whatever they are called."""
+    animator: bool = ANIMATOR_BY_DEFAULT
+    """Whether the animator drives the rig, by what its controls do; False takes the solver."""
+    animator_folder: Path | None = None
+    """Holds the animator's network; None for the one that ships."""
 
 
 FINISHED_TAKE = PerformerOptions(smooth=0.0, automatic_neutral=False)
@@ -54,24 +61,35 @@ class Performer:
     Args:
         rig: to be driven.
         options: see `PerformerOptions`.
+        animation: gives the controls; None makes one as the options say (`performers_of` shares one
+            among several rigs).
 
     Raises:
         RigError: nothing says what the rig's controls do, or the gain file does not fit it.
+        ReaderError: the animator's network is missing, damaged or another one.
         ValueError: the smoothing strength is outside 0..1.
     """
 
-    def __init__(self, rig: Rig, options: PerformerOptions | None = None) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        options: PerformerOptions | None = None,
+        *,
+        animation: Animation | None = None,
+    ) -> None:
         self.rig = rig
         self.options = options or PerformerOptions()
-        self._solver = ExpressionSolver(rig, use_names=self.options.use_names)
+        self._animation = animation or _animations([rig], self.options)[0]
         self._neutral = rig.neutral.astype(np.float64)
         self._minimum = np.array([c.minimum for c in rig.controls], np.float64)
         self._maximum = np.array([c.maximum for c in rig.controls], np.float64)
         self._range = np.maximum(self._maximum - self._minimum, 1e-6)
-        self._closing = _closing_pairs(rig)
+        nameless = isinstance(self._animation, Member)
+        self._closing = [] if nameless else _closing_pairs(rig)
         self._rest = AutomaticNeutral()
         self._presence = Presence(np.concatenate([self._neutral, np.zeros(9)]))
-        self._filters = _filters(rig, self.options.smooth)
+        quick = moves_eyes(rig) if nameless else _named_eyes(rig)
+        self._filters = _filters(quick, self.options.smooth)
         path = self.options.gain_file
         self._gains = gains_for(rig, read_gains(path), path) if path else None
         self._measured = self.options.neutral
@@ -131,6 +149,7 @@ class Performer:
         self._clock = _Clock()
         self._rest.reset()
         self._presence.reset()
+        self._animation.reset()
         for part in self._filters or ():
             part.reset()
 
@@ -140,7 +159,7 @@ class Performer:
         if rest is None and self.options.automatic_neutral:
             rest = self._rest.update(expression.blendshapes, now)
         rest = rest or Neutral()
-        values = self._solver.solve(rest.subtract(expression.blendshapes))
+        values = self._animation.solve(rest.subtract(expression.blendshapes), expression.tokens)
         head = angles_from_matrix(rest.straighten(expression.head))
         eyes = np.asarray(expression.eyes, np.float64) - rest.eyes
         return np.concatenate([values, head, eyes.ravel()])
@@ -171,7 +190,9 @@ class _Clock:
 
 
 def _is_whole(expression: Expression) -> bool:
-    parts = (expression.blendshapes, expression.head, expression.eyes)
+    parts: list[NDArray[Any]] = [expression.blendshapes, expression.head, expression.eyes]
+    if expression.tokens is not None:
+        parts.append(expression.tokens)
     return all(bool(np.isfinite(part).all()) for part in parts)
 
 
@@ -220,9 +241,29 @@ def _arkit_columns(names: tuple[str, ...]) -> Mapping[int, list[int]]:
     return columns
 
 
-def _filters(rig: Rig, strength: float) -> tuple[OneEuro, OneEuro] | None:
+def performers_of(rigs: Sequence[Rig], options: PerformerOptions | None = None) -> list[Performer]:
+    """Performers of rigs that show one actor; the animator's network runs once for all of them.
+
+    Raises:
+        RigError, ReaderError, ValueError: as `Performer`.
+    """
+    options = options or PerformerOptions()
+    pairs = zip(rigs, _animations(rigs, options), strict=True)
+    return [Performer(rig, options, animation=animation) for rig, animation in pairs]
+
+
+def _animations(rigs: Sequence[Rig], options: PerformerOptions) -> list[Animation]:
+    if options.animator:
+        return animate(rigs, folder=options.animator_folder)
+    return [Solved(rig, use_names=options.use_names) for rig in rigs]
+
+
+def _named_eyes(rig: Rig) -> NDArray[np.bool_]:
+    return np.array([c.region in ("eyes", "gaze") for c in rig.controls], bool)
+
+
+def _filters(quick: NDArray[np.bool_], strength: float) -> tuple[OneEuro, OneEuro] | None:
     """Filters of the controls and of the nine head and eye angles; None when off."""
-    quick = np.array([c.region in ("eyes", "gaze") for c in rig.controls], bool)
     if strength == 0.0:
         return None
     return value_filter(quick, strength), angle_filter(9, strength)

@@ -65,7 +65,7 @@ class ExpressionSolver:
         if rig.anchors is not None and rig.mesh is not None and not self._names.complete:
             self._seen = _Anchored(rig, self._names, reference or built_in_reference())
         self._span = np.array([c.maximum - c.neutral for c in rig.controls], np.float64)
-        self._fill, self._apart = self._fills()
+        self._fills_used = [fill for fill in self._fills() if len(fill.controls)]
         if self._seen is None and not len(self._names.direct) and not len(self._names.combined):
             raise RigError(
                 f"rig {rig.name}: no face was found on it and no control name is known: name its "
@@ -79,7 +79,7 @@ class ExpressionSolver:
         names = self._names
         weights[names.direct] = np.minimum(shapes[names.shapes] * names.scale, 1.0)
         if not names.complete:
-            for fill in (self._fill, self._apart):
+            for fill in self._fills_used:
                 weights[fill.controls] = fill.solve(shapes)
             if self._seen is not None:
                 self._seen.solve(shapes, weights)

@@ -85,9 +85,8 @@ def run(args: argparse.Namespace) -> int:
     from .outlets import Outlets, plan_takes
     from .performance import Result, perform
 
-    drive = argparse.Namespace(
-        **vars(args), start=None, end=None, face=None, smooth=None, gain=None, neutral=None
-    )
+    unsaid = ("start", "end", "face", "smooth", "gain", "neutral", "animator")
+    drive = argparse.Namespace(**vars(args), **dict.fromkeys(unsaid))
     rigs = [registry.load(name) for name in dict.fromkeys(args.rig or ["mannequin"])]
     options = performer_options(drive)
     if options.smooth == 0.0:

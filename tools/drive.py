@@ -4,11 +4,11 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .animator_options import add_animator_options, with_animator
 from .arguments import number, time_range, whole_number
 from .inputs import Input, is_take, open_input
 from .take_options import add_take_options, start_timecode, write_sounds
@@ -99,11 +99,12 @@ def add_verb(verbs: Any) -> None:
         "--neutral", type=time_range, metavar="START-END", help="seconds with a neutral face"
     )
     feel.add_argument("--gain", type=Path, metavar="FILE", help="gain of each control, TOML/JSON")
+    add_animator_options(feel)
     p.set_defaults(run=run)
 
 
 def performer_options(args: argparse.Namespace) -> "PerformerOptions":
-    """What the command line says of smoothing, neutral and gains.
+    """What the command line says of smoothing, neutral, gains and the animator.
 
     Raises:
         SourceError: no face in the neutral range.
@@ -115,6 +116,7 @@ def performer_options(args: argparse.Namespace) -> "PerformerOptions":
         options = replace(options, smooth=args.smooth)
     if args.gain is not None:
         options = replace(options, gain_file=args.gain)
+    options = with_animator(options, args)
     if args.neutral is not None:
         options = replace(options, neutral=_measure_neutral(args))
     return options
@@ -142,12 +144,13 @@ def _measure_neutral(args: argparse.Namespace) -> Any:
 def run(args: argparse.Namespace) -> int:
     """Run the verb; 0 when every output was written, 1 otherwise, 130 after an interruption."""
     from freeavatar.animator.gains import check_gains, read_gains
+    from freeavatar.animator.performer import performers_of
     from freeavatar.foundation.errors import SourceError
     from freeavatar.rigs import registry
 
+    from .face_points import anchor_finder
     from .outlets import Outlets, plan_takes, refuse_overwriting
     from .performance import Result
-    from .rig import anchor_finder
 
     find_anchors = anchor_finder(args.mediapipe_bundle)
     names = dict.fromkeys(args.rig or ["arkit"])
@@ -157,7 +160,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_overwriting([args.input, *names], [*(path for path, _ in takes), *films])
     if args.gain is not None:
         check_gains(rigs, read_gains(args.gain), args.gain)
-    performers = _performers(rigs, performer_options(args))
+    performers = performers_of(rigs, performer_options(args))
     result = Result()
     with open_input(args, result.timings) as opened:
         print(opened.description, file=sys.stderr)
@@ -186,12 +189,6 @@ def run(args: argparse.Namespace) -> int:
     if result.found and not args.no_audio:
         outlets.sounds = write_sounds(opened.audio, outlets, rate=opened.rate)
     return _report(args, opened, outlets, preview, result)
-
-
-def _performers(rigs: "Iterable[Rig]", options: "PerformerOptions") -> "list[Performer]":
-    from freeavatar.animator.performer import Performer
-
-    return [Performer(rig, options) for rig in rigs]
 
 
 def _open_preview(args: argparse.Namespace, rigs: "list[Rig]", opened: Input) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeavatar.tools.animator_options import add_animator_options
 from freeavatar.tools.arguments import number, whole_number
 from freeavatar.tools.take_options import add_take_options
 
@@ -111,6 +112,7 @@ def _add_reading(read: Any) -> None:
         "--smooth", type=number(0.0, 1.0), default=0.5, metavar="0..1", help="default %(default)s"
     )
     read.add_argument("--gain", type=Path, metavar="FILE", help="gain of each control, TOML/JSON")
+    add_animator_options(read)
 
 
 def _actor(text: str) -> tuple[int, str]:
@@ -133,7 +135,7 @@ def cast(args: argparse.Namespace) -> "list[tuple[int | None, list[Rig]]]":
     """
     from freeavatar.bridge.sink import BridgeError
     from freeavatar.rigs import registry
-    from freeavatar.tools.rig import anchor_finder
+    from freeavatar.tools.face_points import anchor_finder
 
     if args.actor and args.rig:
         raise BridgeError("--rig is for one actor: give each their rigs with --actor N=RIG")

@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from freeavatar.animator.performer import Performer, PerformerOptions
+from freeavatar.animator.performer import PerformerOptions, performers_of
 from freeavatar.foundation.expression import Reader
 from freeavatar.foundation.readers import open_reader
 from freeavatar.foundation.sources import open_source
 from freeavatar.rigs.spec import Rig
+from freeavatar.tools.animator_options import with_animator
 from freeavatar.tools.outlets import Outlets
 from freeavatar.tools.take_options import start_timecode
 
@@ -56,8 +57,9 @@ class Performance:
         moments: Slot[Tracked] = Slot()
         latencies = Latencies()
         options = PerformerOptions(smooth=args.smooth, gain_file=args.gain)
+        options = with_animator(options, args)
         actors = [
-            Actor(str(0 if face is None else face - 1), [Performer(rig, options) for rig in of_one])
+            Actor(str(0 if face is None else face - 1), performers_of(of_one, options))
             for face, of_one in parts
         ]
         self.capture = Capture(

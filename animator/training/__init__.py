@@ -1,0 +1,1 @@
+"""Training of the animator: rigs and expressions in, the network out."""
