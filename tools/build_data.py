@@ -16,7 +16,9 @@ from .build_actor import add_actor
 from .dataset.errors import DataError
 
 if TYPE_CHECKING:
+    from .dataset.rig_renders import RigRenders
     from .dataset.shards import SampleSource, SourceFactory
+    from .dataset.splits import Split
 
 WEBMORPH = "webmorph faces: CC BY 4.0, debruine/webmorphR.stim"
 LEGISLATORS = "portraits of US legislators: works of the US government, voteview/member_photos"
@@ -39,6 +41,7 @@ examples:
   freeavatar data puppets --faces faces/webmorph faces/legislators --synth synth --out data/puppets
   freeavatar data avatars --synth synth --out data/avatars --count 100000 --workers 8
   freeavatar data avatars --synth synth --out data/avatars --count 4000 --split validation
+  freeavatar data rig-renders hero --out data/renders/hero --count 10000
   freeavatar data frames takes/*.mov --out data/frames
   freeavatar data fec faceexp-comparison-data-train-public.csv --pictures photos --out data/fec
 """
@@ -92,6 +95,13 @@ def add_verb(verbs: Any) -> None:
     )
     fec.set_defaults(run=run_fec)
     add_actor(kinds)
+    renders = _kind(kinds, "rig-renders", "reference pictures of a rig, for the neural renderer")
+    renders.add_argument("rig", metavar="RIG", help="name of a rig, or a rig file")
+    renders.add_argument(
+        "--size", type=whole_number(32, 512), default=128, metavar="PX", help="default: 128"
+    )
+    _numbered(renders)
+    renders.set_defaults(run=run_rig_renders)
 
 
 def _kind(kinds: Any, name: str, words: str) -> argparse.ArgumentParser:
@@ -197,6 +207,30 @@ def run_fec(args: argparse.Namespace) -> int:
     )
     print("\n".join(report.lines()))
     return 0
+
+
+def run_rig_renders(args: argparse.Namespace) -> int:
+    """Run ``data rig-renders``."""
+    from .dataset.rig_renders import write_rig_renders
+
+    source = str(Path(args.rig).resolve()) if Path(args.rig).is_file() else args.rig
+    written = write_rig_renders(
+        functools.partial(open_rig_renders, source, args.split, args.size, args.seed),
+        args.out,
+        args.split,
+        recipe={"kind": "rig-renders", "rig": args.rig, "size": args.size, "seed": args.seed},
+        count=args.count,
+        workers=args.workers,
+    )
+    print(f"{written} pictures of {args.rig} written into {args.out}")
+    return 0
+
+
+def open_rig_renders(source: str, split: "Split", size: int, seed: int) -> "RigRenders":
+    """The source of ``data rig-renders``, opened in each process."""
+    from .dataset.rig_renders import RigRenders
+
+    return RigRenders(source, split, size=size, seed=seed)
 
 
 def open_puppets(

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import whole_number
+from .evaluate_animator import add_animator
 from .evaluate_clips import add_clips
 from .evaluate_foundation import add_foundation
+from .evaluate_renderer import add_renderer
 from .inputs import DEMO_TAKE
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ def add_verb(verbs: Any) -> None:
     rigs.set_defaults(run=run)
     add_clips(kinds)
     add_foundation(kinds)
+    add_renderer(kinds)
+    add_animator(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -127,7 +131,7 @@ def _load(name: str, bundle: Path | None) -> "Rig":
     from freeavatar.rigs import registry
     from freeavatar.rigs.errors import RigError
 
-    from .rig import anchor_finder
+    from .face_points import anchor_finder
 
     rig = registry.load(name)
     if rig.mesh is None:

@@ -10,8 +10,9 @@ from freeavatar.bridge.movie import PreviewFilm
 from freeavatar.bridge.sink import BridgeError
 from freeavatar.foundation.expression import Expression, Frame
 from freeavatar.rigs import registry
-from freeavatar.rigs.rendering import Renderer
 from freeavatar.rigs.spec import Rig, RigFrame
+
+from .drawing import Drawing, open_renderer
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +48,14 @@ class Preview:
     error: str = ""
     """Why the film was given up while the run went on; empty while it works."""
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
-    _renderers: list[Renderer] = field(default_factory=list, init=False)
+    _renderers: list[Drawing] = field(default_factory=list, init=False)
     _film: PreviewFilm | None = field(default=None, init=False)
     _due: float = field(default=float("-inf"), init=False)
 
     def __post_init__(self) -> None:
         for rig in self.rigs:
             shown = rig if rig.mesh is not None else registry.load(STAND_IN)
-            renderer = Renderer(shown, size=(self.size, self.size))
+            renderer = open_renderer(shown, size=(self.size, self.size))
             self._renderers.append(self._stack.enter_context(renderer))
 
     def show(self, frame: Frame | None, expression: Expression, poses: Sequence[RigFrame]) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from freeavatar.bridge.movie import PreviewFilm
     from freeavatar.foundation.sources import Source
-    from freeavatar.rigs.rendering import Renderer
     from freeavatar.rigs.spec import Rig, RigFrame, Take
+
+    from .drawing import Drawing
 
     Picture = NDArray[uint8]
 
@@ -97,6 +98,11 @@ def add_verb(verbs: Any) -> None:
     )
     p.add_argument("--start", type=float, metavar="SECONDS", help="leave out what is before")
     p.add_argument("--end", type=float, metavar="SECONDS", help="leave out what is after")
+    p.add_argument(
+        "--neural",
+        action="store_true",
+        help="draw with the neural renderer, as is done where there is no OpenGL",
+    )
     p.add_argument("--json", action="store_true", help="print a summary for scripts")
     p.set_defaults(run=run)
 
@@ -147,8 +153,7 @@ def _draw(args: argparse.Namespace, rigs: "Sequence[Rig]", take: "Take", stack: 
     """Draw every moment; returns how many."""
     from tqdm import tqdm
 
-    from freeavatar.rigs.rendering import Renderer
-
+    from .drawing import open_renderer
     from .retarget import frames_on, resampled
 
     poses = [frames_on(rig, take) for rig in rigs]
@@ -158,7 +163,9 @@ def _draw(args: argparse.Namespace, rigs: "Sequence[Rig]", take: "Take", stack: 
     if args.out.suffix.lower() == ".png":
         poses = [frames[:1] for frames in poses]
     size = (args.size, args.size)
-    renderers = [stack.enter_context(Renderer(rig, size=size)) for rig in rigs]
+    renderers = [
+        stack.enter_context(open_renderer(rig, size=size, neural=args.neural)) for rig in rigs
+    ]
     actor = stack.enter_context(_Actor(args.actor, args.actor_start)) if args.actor else None
     output = stack.enter_context(_output(args, [rig.name for rig in rigs], rate, actor))
     moments = list(zip(*poses, strict=True))
@@ -170,7 +177,7 @@ def _draw(args: argparse.Namespace, rigs: "Sequence[Rig]", take: "Take", stack: 
     return len(moments)
 
 
-def _pictures(renderers: "Sequence[Renderer]", moment: "Sequence[RigFrame]") -> "list[Picture]":
+def _pictures(renderers: "Sequence[Drawing]", moment: "Sequence[RigFrame]") -> "list[Picture]":
     return [renderer.picture(pose) for renderer, pose in zip(renderers, moment, strict=True)]
 
 

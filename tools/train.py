@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import TrainingError
 
-from . import train_combination
+from . import train_animator, train_combination, train_renderer
 
 if TYPE_CHECKING:
     from freeavatar.foundation.training.distributed import Processes
@@ -34,6 +34,8 @@ examples:
   freeavatar train readout runs/full --data puppets:2 avatars --out runs/read --minutes 8
   freeavatar train finder --data composites --out runs/finder --minutes 60
   freeavatar train export runs/read --out weights --calibrate puppets avatars --int8
+  freeavatar train animator --data puppets avatars --synth synth --out runs/animator --minutes 240
+  freeavatar train renderer --data renders/* --out runs/renderer --minutes 60
   freeavatar train combination --data puppets avatars --out weights
 
 --fec takes a folder of `freeavatar data fec`: part of each batch then shows triplets that people
@@ -126,6 +128,14 @@ def add_verb(verbs: Any) -> None:
         inner, "combination", _combination, "train what weighs MediaPipe together with our network"
     )
     train_combination.add_arguments(combination)
+    renderer = _add(inner, "renderer", _renderer, "train the network that draws rigs")
+    train_renderer.add_arguments(renderer)
+    _add_run(renderer)
+    renderer.set_defaults(batch=8, validate_every=250)
+    animator = _add(inner, "animator", _animator, "train the network that drives any rig")
+    train_animator.add_arguments(animator)
+    _add_run(animator)
+    animator.set_defaults(batch=8, validate_every=500)
     export = _add(inner, "export", _export, "write a trained expression network as ONNX")
     export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or FILE")
     export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
@@ -226,7 +236,8 @@ def _with_torch(
                 f"training needs {', '.join(missing)}; install with: "
                 "pip install 'freeavatar[train]'"
             )
-        import torch
+        # Triton and OpenGL each bring an LLVM; the process dies where Triton comes second.
+        import torch._dynamo
 
         torch.set_num_threads(max(getattr(args, "threads", 1), 1))
         return run(args)
@@ -300,6 +311,15 @@ def _finder(args: argparse.Namespace) -> int:
 
 def _combination(args: argparse.Namespace) -> int:
     return train_combination.run(args)
+
+
+def _animator(args: argparse.Namespace) -> int:
+    args.full_precision = True
+    return train_animator.run(args, _processes, _run_options)
+
+
+def _renderer(args: argparse.Namespace) -> int:
+    return train_renderer.run(args, _processes, _run_options)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -58,6 +58,20 @@ def start_from(path: Path, net: ExpressionNet, crops: Tensor) -> dict[str, Any]:
     return {"file": path.name, "samples": samples, "heads": heads}
 
 
+def exported_config(path: Path) -> Mapping[str, Any]:
+    """The configuration of an expression network that was trained before.
+
+    Args:
+        path: as for `start_from`.
+
+    Raises:
+        TrainingError: it cannot be read.
+    """
+    if path.suffix == ".onnx":
+        return _exported(path)[1]
+    return checkpoints.load(path / BEST if path.is_dir() else path).state.config
+
+
 def _exported(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], int]:
     """Tensors by their names in the network, its configuration, and pictures trained on."""
     try:

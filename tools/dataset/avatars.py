@@ -48,7 +48,7 @@ class AvatarSource:
         self, synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
     ) -> None:
         self._seed, self._split = seed, split
-        self.people = People(synth, cache, split, _detector(bundle))
+        self.people = People(synth, cache, split, detector(bundle))
         self.environments = read_environments(synth / "hdri")
 
     def sample(self, number: int) -> Sample:
@@ -103,7 +103,8 @@ class AvatarSource:
         )
 
 
-def _detector(bundle: Path | None) -> Callable[[], LandmarksOf | None]:
+def detector(bundle: Path | None) -> Callable[[], LandmarksOf | None]:
+    """Opens MediaPipe's landmark detector when it is first asked for; None without a bundle."""
     found: list[LandmarksOf] = []
 
     def landmarks_of() -> LandmarksOf | None:

@@ -1,0 +1,65 @@
+"""The command: what it refuses, and what it writes of a finished run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from freeavatar.animator.animator_config import AnimatorConfig
+from freeavatar.animator.animator_files import FRAME_FILE, RIG_FILE
+from freeavatar.animator.animator_net import AnimatorNet
+from freeavatar.animator.reference_columns import reference_columns
+from freeavatar.foundation.errors import TrainingError
+from freeavatar.foundation.training import checkpoints
+from freeavatar.foundation.training.loop import BEST
+from freeavatar.tools.cli import main
+from freeavatar.tools.train_animator import open_rigs
+
+torch.set_num_threads(1)
+
+
+def finished(folder: Path, *, separate: bool = False) -> Path:
+    """A run's folder with a network as it starts."""
+    net = AnimatorNet(AnimatorConfig(), reference_columns())
+    facts = {"trained": "animator", "separate": separate, "rigs": 7, "command": "freeavatar train"}
+    state = checkpoints.State(samples=64, config=net.config.to_dict(), facts=facts)
+    checkpoints.save(folder / BEST, state, model=net, average=checkpoints.Average(net))
+    return folder
+
+
+def test_a_finished_run_becomes_two_files_and_a_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, weights = finished(tmp_path / "run"), tmp_path / "weights"
+    asked = ["train", "animator", "--data", str(tmp_path), "--out", str(folder)]
+    assert main([*asked, "--export", str(weights)]) == 0
+    assert {p.name for p in weights.iterdir()} == {RIG_FILE, FRAME_FILE, "animator.md"}
+    assert "7 rigs that nobody has made" in (weights / "animator.md").read_text()
+    assert "MB" in capsys.readouterr().out
+
+
+def test_separate_networks_are_not_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = finished(tmp_path / "run", separate=True)
+    asked = ["train", "animator", "--data", str(tmp_path), "--out", str(folder)]
+    assert main([*asked, "--export", str(tmp_path / "weights")]) == 1
+    assert "not a joint animator" in capsys.readouterr().err
+    assert not (tmp_path / "weights").exists()
+
+
+def test_folders_without_shards_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["train", "animator", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main([*asked, "--minutes", "1"]) == 1
+    assert "holds no shards train-*.tar" in capsys.readouterr().err
+
+
+def test_made_up_rigs_need_heads(tmp_path: Path) -> None:
+    for synth in (None, tmp_path / "nothing"):
+        with pytest.raises(TrainingError, match="--synth"):
+            open_rigs(synth, tmp_path, "train", 0.0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainingError, match=r"valid_heads\.npz"):
+        open_rigs(tmp_path / "empty", tmp_path, "train", 0.0)

@@ -1,0 +1,199 @@
+"""freeavatar eval animator: how well rigs follow test people, by the animator and by the solver."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from freeavatar.rigs.errors import RigError
+
+from .arguments import whole_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from freeavatar.rigs.spec import Rig
+
+    from .evaluation.animator_figures import Followed, Method, Readings
+
+EPILOG = """\
+The faces are those of people that no network has learned from: the test-*.tar that `freeavatar
+data` writes. "nameless" is the solver without control names, which is all that the animator has;
+"named" is the solver as `drive` uses it.
+
+examples:
+  freeavatar eval animator --data data/puppets data/avatars --rig mannequin --rig hero.glb
+  freeavatar eval animator --data data/avatars --animator runs/animator/weights --rig hero
+"""
+BATCH = 32
+
+
+def add_animator(kinds: Any) -> None:
+    """Add ``eval animator`` to the command line."""
+    p = kinds.add_parser(
+        "animator",
+        help="the animator on rigs it has never seen, beside the solver",
+        description="Measure how well rigs follow test people.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "--data", nargs="+", type=Path, required=True, metavar="FOLDER", help="with SPLIT-*.tar"
+    )
+    p.add_argument(
+        "--split",
+        choices=("validation", "test"),
+        default="test",
+        help="whose faces (default: %(default)s)",
+    )
+    p.add_argument("--rig", action="append", required=True, metavar="NAME", help="or a rig file")
+    p.add_argument(
+        "--animator", type=Path, metavar="FOLDER", help="its network; default: the one that ships"
+    )
+    p.add_argument(
+        "--limit",
+        type=whole_number(20, math.inf),
+        default=600,
+        metavar="N",
+        help="faces of each folder (default: %(default)s)",
+    )
+    p.add_argument("--json", action="store_true", help="figures for scripts")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    from freeavatar.animator.reference import built_in_reference
+    from freeavatar.rigs import registry
+
+    from .evaluation.animator_figures import followed, hard_table, table
+    from .face_points import anchor_finder
+
+    finder = anchor_finder(None)
+    rigs = [registry.load(name, find_anchors=finder) for name in dict.fromkeys(args.rig)]
+    methods = _methods(args.animator)
+    readings = read_faces(args.data, args.split, args.limit)
+    source = built_in_reference()
+    figures: dict[str, dict[str, Followed]] = {}
+    for rig in rigs:
+        rows = figures.setdefault(rig.name, {})
+        for name, make in methods.items():
+            try:
+                rows[name] = followed(rig, make(rig), readings, source)
+            except RigError as error:
+                print(f"{rig.name}, {name}: {error}", file=sys.stderr)
+    if args.json:
+        print(json.dumps(_plain(figures, len(readings)), indent=1))
+        return 0
+    print(f"{len(readings)} faces of people of the {args.split} split")
+    print("\n".join(table(figures, list(methods))))
+    print("\n".join(["", *hard_table(figures, list(methods))]))
+    return 0
+
+
+def read_faces(folders: list[Path], split: str, limit: int) -> "Readings":
+    """What is known of the faces of shards, and what the embedded network reads of them.
+
+    Raises:
+        DataError: a folder has no such shards.
+    """
+    from freeavatar.foundation.expression_model import ExpressionModel
+
+    from .evaluation.animator_figures import Readings
+
+    model = ExpressionModel()
+    known, read, tokens = [], [], []
+    for crops, shapes in _faces(folders, split, limit):
+        output = model.read(crops)
+        known.append(shapes)
+        read.append(np.clip(output.blendshapes, 0.0, 1.0))
+        tokens.append(output.tokens)
+    return Readings(
+        known=np.concatenate(known), read=np.concatenate(read), tokens=np.concatenate(tokens)
+    )
+
+
+def _faces(
+    folders: list[Path], split: str, limit: int
+) -> "Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]":
+    """Crops (N, 128, 128, 3) and known curves (N, 52), 0 where a head cannot show one."""
+    import webdataset
+
+    from freeavatar.foundation.crops import NETWORK_SIZE
+    from freeavatar.foundation.samples import unpack
+
+    from .dataset.errors import DataError
+
+    for folder in folders:
+        paths = sorted(str(p) for p in folder.glob(f"{split}-*.tar"))
+        if not paths:
+            raise DataError(f"no {split}-*.tar in {folder}; make them with: freeavatar data")
+        records = webdataset.WebDataset(paths, shardshuffle=False, empty_check=False)
+        samples = (unpack(record) for record in records)
+        faces = [s for s, _ in zip((s for s in samples if s.face), range(limit), strict=False)]
+        for first in range(0, len(faces), BATCH):
+            part = faces[first : first + BATCH]
+            edge = (part[0].picture.shape[0] - NETWORK_SIZE) // 2
+            inner = slice(edge, edge + NETWORK_SIZE)
+            crops = np.stack([s.picture[inner, inner] for s in part])
+            yield crops, np.nan_to_num(np.stack([s.blendshapes for s in part]))
+
+
+class _Solver:
+    """The solver, without memory."""
+
+    def __init__(self, rig: "Rig", use_names: bool) -> None:
+        from freeavatar.animator.solver import ExpressionSolver
+
+        self._solver = ExpressionSolver(rig, use_names=use_names)
+
+    def solve(self, blendshapes: Any, tokens: Any) -> Any:
+        """See `Method`."""
+        return self._solver.solve(blendshapes)
+
+
+class _Animator:
+    """The animator, each face a stream of its own."""
+
+    def __init__(self, rig: "Rig", folder: Path | None) -> None:
+        from freeavatar.animator.animator_model import Animator
+
+        self._animator = Animator(rig, folder=folder)
+
+    def solve(self, blendshapes: Any, tokens: Any) -> Any:
+        """See `Method`."""
+        self._animator.reset()
+        return self._animator.solve(blendshapes, tokens)
+
+
+def _methods(folder: Path | None) -> "Mapping[str, Callable[[Rig], Method]]":
+    from freeavatar.animator.animator_files import FRAME_FILE, WEIGHTS
+
+    methods: dict[str, Callable[[Rig], Method]] = {
+        "named": lambda rig: _Solver(rig, True),
+        "nameless": lambda rig: _Solver(rig, False),
+    }
+    if folder is not None or (WEIGHTS / FRAME_FILE).is_file():
+        methods["animator"] = lambda rig: _Animator(rig, folder)
+    return methods
+
+
+def _plain(figures: "dict[str, dict[str, Followed]]", faces: int) -> dict[str, Any]:
+    rows = {
+        rig: {
+            method: {
+                "mean": one.mean,
+                "error": one.error,
+                "motion": dict(one.motion),
+                "hard": dict(one.hard),
+            }
+            for method, one in by_method.items()
+        }
+        for rig, by_method in figures.items()
+    }
+    return {"faces": faces, "rigs": rows}

@@ -1,0 +1,321 @@
+"""freeavatar train animator: the network that turns an expression into any rig's controls."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from freeavatar.foundation.errors import TrainingError
+
+if TYPE_CHECKING:
+    from freeavatar.animator.training.batches import Performances
+    from freeavatar.animator.training.expression_views import ExpressionViews
+    from freeavatar.animator.training.perceptual import PerceptualLoop
+    from freeavatar.animator.training.training_rig import RigSource
+    from freeavatar.foundation.training.distributed import Processes
+    from freeavatar.foundation.training.loop import RunOptions
+
+WITHOUT = ("perceptual", "injection", "pictures")
+HELD_NUMBER = 1_000_000
+"""Number from which rigs are held out; their people are the validation split's as well."""
+DRAWN = ("mannequin", "toon", "fox")
+"""Rigs of the perceptual loop: our own."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes, besides what every training takes."""
+    add = parser.add_argument
+    add(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="shards of faces whose expressions are known, train and validation",
+    )
+    add(
+        "--synth",
+        type=Path,
+        metavar="FOLDER",
+        help="heads that the made-up rigs are made of; needed until --kept has them all",
+    )
+    add(
+        "--rigs",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="made-up rigs to train on; default %(default)s",
+    )
+    add(
+        "--held",
+        type=int,
+        default=96,
+        metavar="N",
+        help="made-up rigs to validate on; default %(default)s",
+    )
+    add(
+        "--faces",
+        type=int,
+        default=8000,
+        metavar="N",
+        help="training pictures that are read, in 75 kB each; default %(default)s",
+    )
+    add(
+        "--sequences",
+        type=int,
+        default=12,
+        metavar="N",
+        help="sequences shown by each rig, besides their mirror images; default %(default)s",
+    )
+    add(
+        "--drawn",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the made-up rigs that are drawn, so that the network learns what controls "
+        "look like; 5 to 20 s each, once; default %(default)s",
+    )
+    add(
+        "--kept",
+        type=Path,
+        metavar="FOLDER",
+        help="where faces and rigs are kept for other runs; default: in --out",
+    )
+    add(
+        "--renderer",
+        type=Path,
+        metavar="RUN",
+        help="of train renderer, for the perceptual loop; default: its points alone",
+    )
+    add(
+        "--perceptual-rigs",
+        nargs="+",
+        default=list(DRAWN),
+        metavar="RIG",
+        help="rigs that are drawn in the perceptual loop; default " + " ".join(DRAWN),
+    )
+    add(
+        "--foundation",
+        type=Path,
+        metavar="FILE",
+        help="expression network of the loop; default: the one that ships",
+    )
+    add(
+        "--without",
+        nargs="+",
+        choices=WITHOUT,
+        default=[],
+        metavar="PART",
+        help="ablations: leave out " + ", ".join(WITHOUT),
+    )
+    add(
+        "--separate-decoders",
+        action="store_true",
+        help="ablation: a network of its own for each of the --rigs, judged on held-out faces",
+    )
+    add(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that make rigs; default 0: this one",
+    )
+    add("--cache", type=Path, metavar="FOLDER", help="for face points (default: your cache folder)")
+    add(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="no training: write the best of --out there as ONNX, with its model card",
+    )
+
+
+def run(
+    args: argparse.Namespace,
+    processes: "Callable[[argparse.Namespace], AbstractContextManager[Processes]]",
+    options: "Callable[[argparse.Namespace], RunOptions]",
+) -> int:
+    """Run the verb."""
+    if args.export is not None:
+        return _export(args)
+    from freeavatar.animator.animator_config import AnimatorConfig
+    from freeavatar.animator.training.animator_training import AnimatorOptions, train_animator
+
+    training = _performances(args, "train")
+    held = _performances(args, "validation")
+    loop = None
+    if "perceptual" not in args.without and not args.separate_decoders:
+        loop = _loop(args, training.views)
+    with processes(args) as joined:
+        state = train_animator(
+            training,
+            held,
+            AnimatorOptions(
+                config=AnimatorConfig(
+                    injection="injection" not in args.without,
+                    pictures="pictures" not in args.without,
+                ),
+                rigs=args.batch,
+                separate=args.separate_decoders,
+                seed=args.seed,
+            ),
+            options(args),
+            joined,
+            loop=loop,
+            reference=_reference(),
+            facts={
+                "command": shlex.join(["freeavatar", *sys.argv[1:]]),
+                "drawn rigs": args.perceptual_rigs if loop is not None else [],
+                "renderer": args.renderer is not None,
+            },
+        )
+        if joined.first:
+            print(json.dumps({"run": str(args.out), **_told(state.facts["validation"])}))
+    return 0
+
+
+def _told(figures: dict[str, Any]) -> dict[str, Any]:
+    keys = ("weight error", "motion error")
+    both = (f"{who}{key}" for key in keys for who in ("", "solver "))
+    return {key: figures[key] for key in (*both, "score")}
+
+
+def _performances(args: argparse.Namespace, split: str) -> "Performances":
+    from freeavatar.animator.training.batches import Performances
+    from freeavatar.animator.training.performances import Stage, gather_performances
+
+    kept = args.kept or args.out
+    open_faces = partial(open_views, args.data, split, _faces(args, split), kept / f"{split}-faces")
+    # Separate networks are judged on the rigs that they have, with faces they have not seen.
+    own = args.separate_decoders or split == "train"
+    people = "train" if own else split
+    stage = Stage(
+        open_source=partial(open_rigs, args.synth, _points(args), people, args.drawn),
+        open_views=open_faces,
+        folder=kept / f"{split}-rigs{'-separate' if own and split != 'train' else ''}",
+        pairs=args.sequences if split == "train" else 6,
+    )
+    first = 0 if own else HELD_NUMBER
+    count = args.rigs if own else args.held
+    views = open_faces()
+    numbers = range(first, first + count)
+    made = gather_performances(stage, numbers, workers=args.workers, what=f"{split} rigs")
+    return Performances(made, views)
+
+
+def _faces(args: argparse.Namespace, split: str) -> int:
+    return int(args.faces if split == "train" else max(args.faces // 8, 256))
+
+
+def _points(args: argparse.Namespace) -> Path:
+    import platformdirs
+
+    path: Path = args.cache or platformdirs.user_cache_path("freeavatar") / "dataset"
+    return path
+
+
+def open_views(data: Sequence[Path], split: str, count: int, kept: Path) -> "ExpressionViews":
+    """What the foundation reads in the faces of a split, opened in each process."""
+    from freeavatar.animator.training.expression_views import gather_views
+    from freeavatar.foundation.expression_model import ExpressionModel
+
+    return gather_views(data, split, count, kept, ExpressionModel(threads=1))
+
+
+def open_rigs(synth: Path | None, points: Path, split: str, drawn: float) -> "RigSource":
+    """The made-up rigs of a split's people, opened in each process."""
+    from freeavatar.animator.control_pictures import foundation_view
+    from freeavatar.foundation.bundle import bundle_at_hand
+
+    from .dataset.avatars import detector
+    from .dataset.people import People
+    from .dataset.procedural_rigs import ProceduralRigs
+
+    if synth is None or not synth.is_dir():
+        raise TrainingError("made-up rigs are made of heads: name their folder with --synth")
+    try:
+        people = People(synth, points, split, detector(bundle_at_hand()))
+    except (FileNotFoundError, ValueError) as error:
+        raise TrainingError(str(error)) from error
+    return ProceduralRigs(people, view=foundation_view() if drawn > 0 else None, drawn=drawn)
+
+
+def _reference() -> Any:
+    from freeavatar.animator.identity import load_identity
+    from freeavatar.animator.reference import REFERENCE_RIG
+    from freeavatar.animator.reference_columns import reference_columns
+    from freeavatar.rigs import registry
+
+    known = load_identity(registry.load(REFERENCE_RIG)).descriptors
+    return reference_columns(known=known)
+
+
+def _loop(args: argparse.Namespace, views: "ExpressionViews") -> "PerceptualLoop":
+    """The perceptual loop over rigs that are drawn by the neural renderer."""
+    from freeavatar.animator.columns import columns_of
+    from freeavatar.animator.identity import load_identity
+    from freeavatar.animator.training.perceptual import DrawnRig, PerceptualLoop
+    from freeavatar.animator.training.training_rig import nameless
+    from freeavatar.renderer_net.capturing import appearance_of
+    from freeavatar.renderer_net.net import TorchRenderer
+    from freeavatar.rigs import registry
+
+    from .training.foundation_view import FoundationView, cut
+    from .training.renderer_training import crop_of
+
+    rigs = [registry.load(name) for name in args.perceptual_rigs]
+    known = [load_identity(rig) for rig in rigs]
+    appearances = [
+        who.appearance or appearance_of(rig) for rig, who in zip(rigs, known, strict=True)
+    ]
+    renderer = TorchRenderer(_renderer_net(args.renderer), appearances)
+    view = FoundationView(args.foundation)
+    crops = [crop_of(rig, renderer.size) for rig in rigs]
+    columns = [columns_of(who.descriptors) for who in known]
+    return PerceptualLoop(
+        renderer,
+        [
+            DrawnRig(columns=c, solved=nameless(rig, c))
+            for rig, c in zip(rigs, columns, strict=True)
+        ],
+        lambda pictures, rig: view.look(cut(pictures, crops[rig])).embedding,
+        views,
+        seed=args.seed,
+    )
+
+
+def _renderer_net(path: Path | None) -> Any:
+    """The trained renderer, or the untrained one, which shows the points as they are."""
+    from freeavatar.foundation.training import checkpoints
+    from freeavatar.foundation.training.loop import BEST
+    from freeavatar.renderer_net.net import RendererConfig, RendererNet
+
+    if path is None:
+        return RendererNet(RendererConfig())
+    checkpoint = checkpoints.load(path / BEST if path.is_dir() else path)
+    net = RendererNet(RendererConfig.from_dict(checkpoint.state.config))
+    checkpoints.fill(net, checkpoint.part("average.renderer.net"))
+    return net
+
+
+def _export(args: argparse.Namespace) -> int:
+    from freeavatar.animator.animator_export import export_animator
+    from freeavatar.animator.training.animator_training import load_animator
+    from freeavatar.animator.training.card import animator_card
+
+    net, state = load_animator(args.out)
+    facts = {
+        "licence": "MIT",
+        "samples": str(state.samples),
+        "version": metadata.version("freeavatar"),
+    }
+    exported = export_animator(net, args.export, facts=facts)
+    card = args.export / "animator.md"
+    card.write_text(animator_card(exported, net, state))
+    print(f"{exported.folder}: {exported.bytes / 1e6:.1f} MB; {card}")
+    return 0

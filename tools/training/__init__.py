@@ -1,0 +1,1 @@
+"""Trainings that need more than one of the package's parts."""

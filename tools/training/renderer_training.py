@@ -1,0 +1,217 @@
+"""Trains the neural renderer on reference pictures of several rigs.
+
+Losses: absolute difference, the foundation's features (perceptual), its embedding (what the face
+expresses), and a discriminator. Figures are those of held-out combinations of controls.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from freeavatar.animator.motion import anchor_positions
+from freeavatar.foundation.crops import Crop
+from freeavatar.foundation.training.checkpoints import State
+from freeavatar.foundation.training.distributed import Processes
+from freeavatar.foundation.training.loop import Job, Run, RunOptions
+from freeavatar.renderer_net.appearance import Appearance
+from freeavatar.renderer_net.discriminator import Discriminator
+from freeavatar.renderer_net.losses import (
+    deceiving_loss,
+    expression_loss,
+    judged_loss,
+    perceptual_loss,
+    picture_loss,
+    signal_to_noise,
+    structural_similarity,
+)
+from freeavatar.renderer_net.net import COVERAGE, RendererConfig, RendererNet, TorchRenderer
+from freeavatar.rigs.camera import face_camera
+from freeavatar.rigs.spec import Rig
+
+from .foundation_view import FoundationView, cut, face_crop
+from .rig_feed import RigFeed, RigPictures
+
+
+@dataclass(frozen=True, kw_only=True)
+class RendererWeights:
+    """How much each loss counts."""
+
+    colour: float = 10.0
+    mask: float = 2.0
+    perceptual: float = 0.5
+    expression: float = 0.5
+    deceiving: float = 0.02
+    judged: float = 1.0
+    """Of the discriminator alone."""
+
+
+class Trained(nn.Module):
+    """Renderer and discriminator, as one thing to train."""
+
+    def __init__(self, renderer: TorchRenderer) -> None:
+        super().__init__()
+        self.renderer = renderer
+        self.judge = Discriminator()
+
+    def forward(self, batch: RigPictures) -> tuple[Tensor, Tensor]:
+        """Draw what a batch shows."""
+        drawn: tuple[Tensor, Tensor] = self.renderer.render(
+            batch.rig, batch.weights, batch.head, batch.eyes, batch.light, batch.lens
+        )
+        return drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """Of one batch."""
+
+    view: FoundationView
+    crops: Sequence[Crop]
+    weights: RendererWeights
+
+    def __call__(self, model: nn.Module, batch: RigPictures) -> dict[str, Tensor]:
+        colour, mask = model(batch)
+        mask = mask.clamp(1e-4, 1.0 - 1e-4)
+        crop = self.crops[batch.rig]
+        with torch.no_grad():
+            theirs = self.view.look(cut(batch.pictures, crop))
+        ours = self.view.look(cut(colour, crop))
+        judge = _bare(model).judge
+        real = torch.cat((batch.pictures, batch.masks), dim=1)
+        drawn = torch.cat((colour, mask), dim=1)
+        fixed = {k: v.detach() for k, v in judge.named_parameters()}
+        losses = {
+            "colour": picture_loss(colour, batch.pictures, batch.masks),
+            "mask": functional.binary_cross_entropy(mask, batch.masks),
+            "perceptual": perceptual_loss(ours.features, theirs.features),
+            "expression": expression_loss(ours.embedding, theirs.embedding),
+            "deceiving": deceiving_loss(functional_call(judge, fixed, (drawn,))),
+            "judged": judged_loss(judge(real), judge(drawn.detach())),
+        }
+        terms = [getattr(self.weights, name) * value for name, value in losses.items()]
+        return {**losses, "total": torch.stack(terms).sum()}
+
+
+def _bare(model: nn.Module) -> Trained:
+    inner = model.module if hasattr(model, "module") else model
+    assert isinstance(inner, Trained)
+    return inner
+
+
+@torch.no_grad()
+def judged(
+    renderer: TorchRenderer, feed: RigFeed, view: FoundationView, crops: Sequence[Crop], most: int
+) -> dict[str, dict[str, float]]:
+    """Figures of every rig, and of the points alone under ``points``.
+
+    Args:
+        renderer: in evaluation mode, with the feed's rigs in its order.
+        feed: of held-out pictures.
+        view: of the foundation.
+        crops: of every rig.
+        most: pictures of each rig.
+
+    Returns:
+        For each rig: ``psnr`` dB, ``ssim``, ``features`` (perceptual distance), ``embedding`` (one
+        minus the cosine), each also with ``points_`` before its name.
+    """
+    out = {}
+    for rig, name in enumerate(feed.names):
+        rows: list[dict[str, float]] = []
+        for batch in feed.all_of(rig, most):
+            maps = renderer.rigs[rig].maps(  # type: ignore[operator]
+                batch.weights, batch.head, batch.eyes, batch.light, feed.size, batch.lens
+            )
+            code = renderer.codes[rig].expand(len(batch), -1)
+            colour, mask = renderer.net(maps, torch.cat((batch.light, code), dim=1))
+            covered = (maps[:, COVERAGE] > 0.5).float()
+            row = figures_of(colour, batch.pictures, view, crops[rig])
+            row["mask"] = float((mask[:, 0] - batch.masks[:, 0]).abs().mean())
+            points = figures_of(maps[:, :3].clamp(0, 1), batch.pictures, view, crops[rig])
+            points["mask"] = float((covered - batch.masks[:, 0]).abs().mean())
+            row |= {f"points_{k}": v for k, v in points.items()}
+            rows.append({k: v * len(batch) for k, v in row.items()} | {"count": len(batch)})
+        total = sum(row["count"] for row in rows)
+        out[name] = {k: sum(r[k] for r in rows) / total for k in rows[0] if k != "count"}
+    return out
+
+
+def figures_of(ours: Tensor, theirs: Tensor, view: FoundationView, crop: Crop) -> dict[str, float]:
+    """``psnr`` dB, ``ssim``, ``features`` and ``embedding`` distance, means of pictures 0..1."""
+    a, b = view.look(cut(ours, crop)), view.look(cut(theirs, crop))
+    return {
+        "psnr": float(signal_to_noise(ours, theirs).mean()),
+        "ssim": float(structural_similarity(ours, theirs).mean()),
+        "features": float(perceptual_loss(a.features, b.features)),
+        "embedding": float(expression_loss(a.embedding, b.embedding)),
+    }
+
+
+def crop_of(rig: Rig, size: int) -> Crop:
+    """Where a rig's face lies in its reference pictures."""
+    if rig.anchors is None or rig.mesh is None or not rig.anchors.found.all():
+        return face_crop(None, size)
+    pixels, _ = face_camera(rig, (size, size)).project(anchor_positions(rig))
+    return face_crop(np.asarray(pixels), size)
+
+
+def train_renderer(
+    feeds: tuple[RigFeed, RigFeed],
+    rigs: Sequence[Rig],
+    appearances: Sequence[Appearance],
+    run: RunOptions,
+    processes: Processes,
+    *,
+    foundation: Path | None = None,
+    weights: RendererWeights | None = None,
+    most: int = 96,
+    facts: dict[str, Any] | None = None,
+) -> State:
+    """Train, keep the best in ``run.folder``.
+
+    Args:
+        feeds: of training and of held-out pictures, with the same rigs.
+        rigs: in the feeds' order.
+        appearances: of the rigs.
+        run: folder, budget and so on.
+        processes: that train together.
+        foundation: see `FoundationView`.
+        weights: of the losses.
+        most: held-out pictures of each rig in a validation.
+        facts: told in ``run.json``.
+
+    Raises:
+        TrainingError: see `freeavatar.foundation.training.loop.Run`.
+    """
+    training, held = feeds
+    view = FoundationView(foundation)
+    crops = [crop_of(rig, training.size) for rig in rigs]
+    config = RendererConfig()
+    model = Trained(TorchRenderer(RendererNet(config), list(appearances), size=training.size))
+    job = Job(
+        model=model,
+        config=config.to_dict(),
+        facts={"rigs": training.counts, **(facts or {})},
+        losses=Losses(view=view, crops=crops, weights=weights or RendererWeights()),
+        size=len,
+        validate=partial(_validated, feed=held, view=view, crops=crops, most=most),
+    )
+    loop = Run(job, run, processes)
+    return loop.train(training.training(loop.state.step))
+
+
+def _validated(
+    model: nn.Module, feed: RigFeed, view: FoundationView, crops: Sequence[Crop], most: int
+) -> dict[str, Any]:
+    figures = judged(_bare(model).renderer, feed, view, crops, most)
+    kinds = next(iter(figures.values()))
+    means = {k: float(np.mean([each[k] for each in figures.values()])) for k in kinds}
+    return {**means, "rigs": figures, "score": means["psnr"]}
