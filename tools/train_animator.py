@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         nargs="+",
         type=Path,
-        required=True,
+        default=[],
         metavar="FOLDER",
         help="shards of faces whose expressions are known, train and validation",
     )
@@ -143,6 +143,8 @@ def run(
     """Run the verb."""
     if args.export is not None:
         return _export(args)
+    if not args.data:
+        raise TrainingError("say with --data what to learn from")
     from freeavatar.animator.animator_config import AnimatorConfig
     from freeavatar.animator.training.animator_training import AnimatorOptions, train_animator
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         nargs="+",
         type=Path,
-        required=True,
+        default=[],
         metavar="FOLDER",
         help="of freeavatar data rig-renders, one for each rig, with train and validation shards",
     )
@@ -55,6 +55,8 @@ def run(
 
     if args.export is not None:
         return _export(args)
+    if not args.data:
+        raise TrainingError("say with --data what to learn from")
     feeds = (
         RigFeed(args.data, "train", batch=args.batch, seed=args.seed),
         RigFeed(args.data, "validation", batch=args.batch),
