@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from freeavatar.rigs.errors import RigError
 
 from .arguments import whole_number
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from freeavatar.rigs.spec import Rig
@@ -102,6 +101,8 @@ def read_faces(folders: list[Path], split: str, limit: int) -> "Readings":
     Raises:
         DataError: a folder has no such shards.
     """
+    import numpy as np
+
     from freeavatar.foundation.expression_model import ExpressionModel
 
     from .evaluation.animator_figures import Readings
@@ -122,6 +123,7 @@ def _faces(
     folders: list[Path], split: str, limit: int
 ) -> "Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]":
     """Crops (N, 128, 128, 3) and known curves (N, 52), 0 where a head cannot show one."""
+    import numpy as np
     import webdataset
 
     from freeavatar.foundation.crops import NETWORK_SIZE

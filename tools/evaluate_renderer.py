@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .arguments import whole_number
 
 if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
+
     from freeavatar.renderer_net.model import NeuralRenderer
     from freeavatar.rigs.spec import Rig
 
     from .training.rig_feed import RigFeed, RigPictures
+
+    Picture = NDArray[uint8]
 
 EPILOG = """\
 The pictures are those of `freeavatar data rig-renders RIG --split validation` (or test): controls
@@ -98,15 +101,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _measured(
     renderer: "NeuralRenderer", rig: "Rig", feed: "RigFeed", place: int, limit: int, view: Any
-) -> tuple[dict[str, float], list[np.ndarray]]:
+) -> "tuple[dict[str, float], list[Picture]]":
     """Means over a rig's pictures, and rows of the sheet."""
+    import numpy as np
     import torch
 
     from .training.renderer_training import crop_of, figures_of
 
     crop = crop_of(rig, feed.size)
     parts: list[dict[str, float]] = []
-    shown: list[np.ndarray] = []
+    shown: list[Picture] = []
     for batch in feed.all_of(place, limit):
         began = time.perf_counter()
         drawn = np.stack([_drawn(renderer, rig, batch, row) for row in range(len(batch))])
@@ -125,6 +129,8 @@ def _measured(
 
 
 def _drawn(renderer: "NeuralRenderer", rig: "Rig", batch: "RigPictures", row: int) -> Any:
+    import numpy as np
+
     from freeavatar.rigs.spec import RigFrame
 
     span = np.array([c.maximum - c.neutral for c in rig.controls], np.float32)
@@ -138,12 +144,15 @@ def _drawn(renderer: "NeuralRenderer", rig: "Rig", batch: "RigPictures", row: in
     return renderer.drawn(frame, batch.light[row].numpy(), float(batch.lens[row]))[0]
 
 
-def _row(theirs: np.ndarray, ours: np.ndarray) -> np.ndarray:
+def _row(theirs: "Picture", ours: "Picture") -> "Picture":
+    import numpy as np
+
     apart = np.abs(theirs.astype(np.int16) - ours.astype(np.int16))
     return np.hstack([theirs, ours, np.clip(2 * apart, 0, 255).astype(np.uint8)])
 
 
-def _write_sheet(rows: Sequence[np.ndarray], path: Path) -> None:
+def _write_sheet(rows: "Sequence[Picture]", path: Path) -> None:
+    import numpy as np
     from PIL import Image
 
     across = max(1, round(math.sqrt(len(rows) / 1.5)))
