@@ -184,7 +184,7 @@ def run(
 def _told(figures: dict[str, Any]) -> dict[str, Any]:
     keys = ("weight error", "motion error")
     both = (f"{who}{key}" for key in keys for who in ("", "solver "))
-    return {key: figures[key] for key in (*both, "score")}
+    return {key: figures[key] for key in (*both, "score") if key in figures}
 
 
 def _performances(args: argparse.Namespace, split: str) -> "Performances":

@@ -31,6 +31,7 @@ class Validation:
 
         ``weight error`` is absolute, ``motion error`` in weighted features, ``unsteadiness`` the
         change between frames of a face that rests, ``calm`` the mean weight of a neutral face.
+        What none of the rigs shows is left out: no rig without face points, no figure of them.
         ``score`` is the share of the solver's errors that the network does away with.
         """
         figures: dict[str, list[float]] = defaultdict(list)
@@ -39,9 +40,9 @@ class Validation:
             for name, weights in (("", found), ("solver ", batch.given.solver)):
                 for key, value in _errors(weights.detach().float(), batch).items():
                     figures[name + key] += [float(x) for x in value if x == x]
-        means = {k: sum(v) / max(len(v), 1) for k, v in figures.items()}
+        means = {k: sum(v) / len(v) for k, v in figures.items() if v}
         errors = ("weight error", "motion error")
-        left = [means[k] / max(means[f"solver {k}"], 1e-9) for k in errors]
+        left = [means[k] / max(means[f"solver {k}"], 1e-9) for k in errors if k in means]
         return {**means, "score": 1.0 - sum(left) / len(left)}
 
 

@@ -111,6 +111,7 @@ def test_untrained_it_is_as_good_as_the_solver_and_the_ideal_is_best(
     figures = Validation(feed)(AnimatorNet(SMALL, reference).eval())
     assert figures["score"] == pytest.approx(0.0, abs=1e-3)
     assert figures["weight error"] == pytest.approx(figures["solver weight error"], abs=1e-5)
+    assert "faceless weight error" not in figures, "nothing was measured"
     assert figures["solver weight error"] > 0.01 and figures["solver calm"] > 0.005
 
     class Knows(torch.nn.Module):
