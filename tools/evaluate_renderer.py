@@ -1,22 +1,27 @@
 """freeavatar eval renderer: the neural renderer beside the reference pictures."""
 
 import argparse
+import importlib.util
 import json
 import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from freeavatar.foundation.errors import TrainingError
 
 from .arguments import whole_number
 
 if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from freeavatar.renderer_net.model import NeuralRenderer
-    from freeavatar.rigs.spec import Rig
+    from freeavatar.renderer_net.numpy_splatting import PointPictures
 
     from .training.rig_feed import RigFeed, RigPictures
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 The pictures are those of `freeavatar data rig-renders RIG --split validation` (or test): controls
-are combined as in no training picture.
+are combined as in no training picture. In brackets: the rig's points alone, before the network.
 
 examples:
   freeavatar eval renderer --data renders/mannequin renders/hero --sheet sheet.png
@@ -34,6 +39,7 @@ COLUMNS = (
     ("ssim", "SSIM", "{:.3f}"),
     ("features", "features", "{:.3f}"),
     ("embedding", "embedding", "{:.3f}"),
+    ("mask", "mask", "{:.3f}"),
 )
 SHOWN = 6
 """Pictures of each rig on the sheet."""
@@ -72,9 +78,14 @@ def add_renderer(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    needed = ("torch", "timm", "safetensors")
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        raise TrainingError(
+            f"the figures need {', '.join(missing)}; install with: pip install 'freeavatar[train]'"
+        )
     from freeavatar.renderer_net.capturing import appearance_of
     from freeavatar.renderer_net.model import NeuralRenderer
-    from freeavatar.rigs import registry
+    from freeavatar.renderer_net.numpy_splatting import PointPictures
 
     from .training.foundation_view import FoundationView
     from .training.rig_feed import RigFeed
@@ -82,12 +93,14 @@ def run(args: argparse.Namespace) -> int:
     feed, view = RigFeed(args.data, args.split, batch=16), FoundationView()
     figures: dict[str, dict[str, float]] = {}
     rows = []
-    for place, name in enumerate(feed.names):
-        rig = registry.load(feed.sources[place])
+    for place, rig in enumerate(feed.rigs()):
+        # Weights are recorded as they were shown: a VRM's overrides have acted on them already.
+        rig = replace(rig, expressions={})
         look = appearance_of(rig)
         size = (feed.size, feed.size)
         with NeuralRenderer(rig, look, size=size, weights=args.weights) as renderer:
-            figures[name], shown = _measured(renderer, rig, feed, place, args.limit, view)
+            points = PointPictures(look)
+            figures[rig.name], shown = _measured(renderer, points, feed, place, args.limit, view)
         rows += shown
     if args.json:
         print(json.dumps(figures, indent=1))
@@ -100,39 +113,47 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measured(
-    renderer: "NeuralRenderer", rig: "Rig", feed: "RigFeed", place: int, limit: int, view: Any
+    renderer: "NeuralRenderer",
+    points: "PointPictures",
+    feed: "RigFeed",
+    place: int,
+    limit: int,
+    view: Any,
 ) -> "tuple[dict[str, float], list[Picture]]":
     """Means over a rig's pictures, and rows of the sheet."""
-    import numpy as np
     import torch
 
-    from .training.renderer_training import crop_of, figures_of
+    from .training.renderer_training import crop_of, figures_of, points_alone
 
-    crop = crop_of(rig, feed.size)
+    crop = crop_of(renderer.rig, feed.size)
     parts: list[dict[str, float]] = []
     shown: list[Picture] = []
     for batch in feed.all_of(place, limit):
         began = time.perf_counter()
-        drawn = np.stack([_drawn(renderer, rig, batch, row) for row in range(len(batch))])
+        drawn = [_drawn(renderer, batch, row) for row in range(len(batch))]
         seconds = (time.perf_counter() - began) / len(batch)
-        ours = torch.tensor(drawn).permute(0, 3, 1, 2).float() / 255.0
+        maps = _maps(points, batch)
         with torch.no_grad():
-            part = figures_of(ours, batch.pictures, view, crop)
+            part = figures_of(*_tensors(drawn), batch, view, crop)
+            alone = figures_of(*points_alone(maps), batch, view, crop)
+        part |= {f"points_{key}": value for key, value in alone.items()}
         parts.append({**part, "seconds": seconds, "count": float(len(batch))})
-        if len(shown) < SHOWN:
-            theirs = (batch.pictures * 255.0).round().byte().permute(0, 2, 3, 1).numpy()
-            shown += [_row(t, o) for t, o in zip(theirs[:SHOWN], drawn, strict=False)]
+        theirs = (batch.pictures * 255.0).round().byte().permute(0, 2, 3, 1).numpy()
+        shown += [
+            _row(t, o) for t, (o, _) in zip(theirs[: SHOWN - len(shown)], drawn, strict=False)
+        ]
     count = sum(p["count"] for p in parts)
     means = {k: sum(p[k] * p["count"] for p in parts) / count for k in parts[0] if k != "count"}
     means["frames_per_second"] = 1.0 / means.pop("seconds")
-    return {**means, "pictures": count}, shown[:SHOWN]
+    return {**means, "pictures": count}, shown
 
 
-def _drawn(renderer: "NeuralRenderer", rig: "Rig", batch: "RigPictures", row: int) -> Any:
+def _drawn(renderer: "NeuralRenderer", batch: "RigPictures", row: int) -> "tuple[Picture, Picture]":
     import numpy as np
 
     from freeavatar.rigs.spec import RigFrame
 
+    rig = renderer.rig
     span = np.array([c.maximum - c.neutral for c in rig.controls], np.float32)
     frame = RigFrame(
         index=row,
@@ -141,7 +162,30 @@ def _drawn(renderer: "NeuralRenderer", rig: "Rig", batch: "RigPictures", row: in
         head=batch.head[row].numpy(),
         eyes=batch.eyes[row].numpy(),
     )
-    return renderer.drawn(frame, batch.light[row].numpy(), float(batch.lens[row]))[0]
+    return renderer.drawn(frame, batch.light[row].numpy(), float(batch.lens[row]))
+
+
+def _maps(points: "PointPictures", batch: "RigPictures") -> "Tensor":
+    import numpy as np
+    import torch
+
+    size = batch.pictures.shape[-1]
+    posed = zip(batch.weights, batch.head, batch.eyes, batch.light, batch.lens, strict=True)
+    maps = [
+        points.maps(w.numpy(), h.numpy(), e.numpy(), light.numpy(), size, float(lens))
+        for w, h, e, light, lens in posed
+    ]
+    return torch.tensor(np.stack(maps)).float()
+
+
+def _tensors(drawn: "Sequence[tuple[Picture, Picture]]") -> "tuple[Tensor, Tensor]":
+    """(N, 3, S, S) and (N, 1, S, S), 0..1."""
+    import numpy as np
+    import torch
+
+    colours = torch.tensor(np.stack([colour for colour, _ in drawn])).permute(0, 3, 1, 2)
+    masks = torch.tensor(np.stack([mask for _, mask in drawn]))[:, None]
+    return colours.float() / 255.0, masks.float() / 255.0
 
 
 def _row(theirs: "Picture", ours: "Picture") -> "Picture":
@@ -165,10 +209,14 @@ def _write_sheet(rows: "Sequence[Picture]", path: Path) -> None:
 
 def _table(figures: dict[str, dict[str, float]]) -> list[str]:
     width = max(len("rig"), *(len(name) for name in figures))
-    head = "  ".join(f"{title:>9}" for _, title, _ in COLUMNS)
+    head = "  ".join(f"{title:>15}" for _, title, _ in COLUMNS)
     lines = [f"{'rig':<{width}}  {head}  frames/s  pictures"]
     for name, each in figures.items():
-        cells = "  ".join(f"{form.format(each[key]):>9}" for key, _, form in COLUMNS)
+        cells = (
+            f"{form.format(each[key])} ({form.format(each[f'points_{key}'])})"
+            for key, _, form in COLUMNS
+        )
+        row = "  ".join(f"{cell:>15}" for cell in cells)
         speed, count = each["frames_per_second"], each["pictures"]
-        lines.append(f"{name:<{width}}  {cells}  {speed:8.0f}  {count:8.0f}")
-    return lines
+        lines.append(f"{name:<{width}}  {row}  {speed:8.0f}  {count:8.0f}")
+    return [*lines, "in brackets: the points alone, before the network"]

@@ -35,7 +35,7 @@ class Preview:
         start: time that becomes the film's 0, seconds.
 
     Raises:
-        RenderError: there is no OpenGL here.
+        RenderError: there is neither OpenGL nor the neural renderer here.
         BridgeError: the path cannot be a film.
     """
 

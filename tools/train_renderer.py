@@ -48,7 +48,6 @@ def run(
 ) -> int:
     """Run the verb."""
     from freeavatar.renderer_net.capturing import appearance_of
-    from freeavatar.rigs import registry
 
     from .training.renderer_training import train_renderer
     from .training.rig_feed import RigFeed
@@ -63,7 +62,7 @@ def run(
     )
     if feeds[0].names != feeds[1].names:
         raise TrainingError("training and validation shards show different rigs")
-    rigs = [registry.load(source) for source in feeds[0].sources]
+    rigs = feeds[0].rigs()
     with processes(args) as joined:
         state = train_renderer(
             feeds,

@@ -6,6 +6,7 @@ from freeavatar.foundation.training.card import without_folders
 from freeavatar.foundation.training.checkpoints import State
 from freeavatar.renderer_net.export import Exported
 from freeavatar.renderer_net.net import RendererNet
+from freeavatar.rigs.built_in import BUILT_IN
 
 FIGURES = (
     ("psnr", "PSNR, dB", "{:.1f}"),
@@ -32,6 +33,9 @@ def write_card(exported: Exported, net: RendererNet, state: State) -> Path:
 def _lines(exported: Exported, net: RendererNet, state: State) -> list[str]:
     parameters = sum(p.numel() for p in net.parameters())
     figures = state.facts.get("validation", {}).get("rigs", {})
+    rigs = state.facts.get("rigs", {})
+    # Of other rigs only who trained on them knows whose they are.
+    owned = " The rigs are our own." if rigs.keys() <= BUILT_IN.keys() else ""
     return [
         f"# {exported.path.name}",
         "",
@@ -49,8 +53,8 @@ def _lines(exported: Exported, net: RendererNet, state: State) -> list[str]:
         "## Data",
         "",
         "Pictures of the reference renderer (`freeavatar data rig-renders`): "
-        + ", ".join(f"{n} of {rig}" for rig, n in state.facts.get("rigs", {}).items())
-        + ". The rigs are our own.",
+        + ", ".join(f"{n} of {rig}" for rig, n in rigs.items())
+        + f".{owned}",
         "",
         "## Figures",
         "",

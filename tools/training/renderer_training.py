@@ -120,8 +120,7 @@ def judged(
         most: pictures of each rig.
 
     Returns:
-        For each rig: ``psnr`` dB, ``ssim``, ``features`` (perceptual distance), ``embedding`` (one
-        minus the cosine), each also with ``points_`` before its name.
+        For each rig what `figures_of` gives, each also with ``points_`` before its name.
     """
     out = {}
     for rig, name in enumerate(feed.names):
@@ -132,11 +131,8 @@ def judged(
             )
             code = renderer.codes[rig].expand(len(batch), -1)
             colour, mask = renderer.net(maps, torch.cat((batch.light, code), dim=1))
-            covered = (maps[:, COVERAGE] > 0.5).float()
-            row = figures_of(colour, batch.pictures, view, crops[rig])
-            row["mask"] = float((mask[:, 0] - batch.masks[:, 0]).abs().mean())
-            points = figures_of(maps[:, :3].clamp(0, 1), batch.pictures, view, crops[rig])
-            points["mask"] = float((covered - batch.masks[:, 0]).abs().mean())
+            row = figures_of(colour, mask, batch, view, crops[rig])
+            points = figures_of(*points_alone(maps), batch, view, crops[rig])
             row |= {f"points_{k}": v for k, v in points.items()}
             rows.append({k: v * len(batch) for k, v in row.items()} | {"count": len(batch)})
         total = sum(row["count"] for row in rows)
@@ -144,14 +140,33 @@ def judged(
     return out
 
 
-def figures_of(ours: Tensor, theirs: Tensor, view: FoundationView, crop: Crop) -> dict[str, float]:
-    """``psnr`` dB, ``ssim``, ``features`` and ``embedding`` distance, means of pictures 0..1."""
-    a, b = view.look(cut(ours, crop)), view.look(cut(theirs, crop))
+def points_alone(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour (N, 3, S, S) and mask (N, 1, S, S) as maps (N, C, S, S) show them, no network."""
+    return maps[:, :3].clamp(0.0, 1.0), (maps[:, COVERAGE : COVERAGE + 1] > 0.5).float()
+
+
+def figures_of(
+    colour: Tensor, mask: Tensor, batch: RigPictures, view: FoundationView, crop: Crop
+) -> dict[str, float]:
+    """How far drawn pictures are from a batch's.
+
+    Args:
+        colour: (N, 3, S, S) sRGB 0..1.
+        mask: (N, 1, S, S) 0..1.
+        batch: what should have been drawn.
+        view: of the foundation.
+        crop: where the face is.
+
+    Returns:
+        Means: ``psnr`` dB, ``ssim``, ``features`` and ``embedding`` distance, ``mask`` error.
+    """
+    a, b = view.look(cut(colour, crop)), view.look(cut(batch.pictures, crop))
     return {
-        "psnr": float(signal_to_noise(ours, theirs).mean()),
-        "ssim": float(structural_similarity(ours, theirs).mean()),
+        "psnr": float(signal_to_noise(colour, batch.pictures).mean()),
+        "ssim": float(structural_similarity(colour, batch.pictures).mean()),
         "features": float(perceptual_loss(a.features, b.features)),
         "embedding": float(expression_loss(a.embedding, b.embedding)),
+        "mask": float((mask - batch.masks).abs().mean()),
     }
 
 

@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.renderer_net.samples import RigSample, unpack
+from freeavatar.rigs import registry
+from freeavatar.rigs.spec import Rig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class RigFeed:
         self.sources = [sample.source for sample in first]
         """What each rig is loaded by."""
         self.names = [sample.rig for sample in first]
+        self._controls = [len(sample.weights) for sample in first]
         self.size = first[0].picture.shape[0]
         """Pixels a side."""
         if any(sample.picture.shape[0] != self.size for sample in first):
@@ -71,6 +74,22 @@ class RigFeed:
     def counts(self) -> dict[str, int]:
         """Pictures of each rig."""
         return {n: len(r) for n, r in zip(self.names, self._records, strict=True)}
+
+    def rigs(self) -> list[Rig]:
+        """Load every rig.
+
+        Raises:
+            TrainingError: a rig has other controls than when it was drawn.
+            RigError: a rig is not there any more.
+        """
+        rigs = [registry.load(source) for source in self.sources]
+        for rig, drawn in zip(rigs, self._controls, strict=True):
+            if len(rig.controls) != drawn:
+                raise TrainingError(
+                    f"rig {rig.name} has {len(rig.controls)} controls, its pictures were drawn "
+                    f"with {drawn}; draw them again with: freeavatar data rig-renders"
+                )
+        return rigs
 
     def training(self, start: int = 0) -> Iterator[RigPictures]:
         """Batches without end, each of the next rig in turn; ``start`` were taken before."""
