@@ -22,11 +22,13 @@ from safetensors.numpy import save
 
 from freeavatar.renderer_net.appearance import PREFIX as OF_APPEARANCE
 from freeavatar.renderer_net.appearance import Appearance
+from freeavatar.renderer_net.dots import CODE as RENDERER_CODE
 from freeavatar.rigs import registry
 from freeavatar.rigs.built_in import BUILT_IN
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import FloatArray, Rig
 
+from .animator_config import CODE_SIZE
 from .descriptors import (
     Descriptors,
     descriptor_arrays,
@@ -39,7 +41,6 @@ log = logging.getLogger(__name__)
 
 KIND = "rig-identity/1"
 FILE_NAME = "identity.safetensors"
-CODE_SIZE = 16
 LARGEST_FILE = 1 << 30
 """Bytes; a thousand controls with their appearance have half of that."""
 LARGEST_NUMBER = np.float32(1e6)
@@ -219,8 +220,8 @@ def _identity(arrays: Mapping[str, NDArray[Any]], count: int) -> RigIdentity:
     return RigIdentity(
         descriptors=descriptors,
         appearance=appearance,
-        code=_code(arrays, "code"),
-        renderer_code=_code(arrays, "renderer_code"),
+        code=_code(arrays, "code", CODE_SIZE),
+        renderer_code=_code(arrays, "renderer_code", RENDERER_CODE),
     )
 
 
@@ -233,11 +234,11 @@ def _appearance(arrays: Mapping[str, NDArray[Any]]) -> Appearance | None:
         raise RigError(f"appearance: {error}") from None
 
 
-def _code(arrays: Mapping[str, NDArray[Any]], name: str) -> FloatArray | None:
+def _code(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> FloatArray | None:
     if name not in arrays:
         return None
-    if arrays[name].shape != (CODE_SIZE,):
-        raise RigError(f"{name} is {arrays[name].shape}, not ({CODE_SIZE},)")
+    if arrays[name].shape != (size,):
+        raise RigError(f"{name} is {arrays[name].shape}, not ({size},)")
     return np.asarray(arrays[name], np.float32)
 
 

@@ -86,9 +86,9 @@ def appearance_of(rig: Rig, *, seed: int = 0, draw: bool = True) -> Appearance:
     tried, normals = _scattered(mesh, camera, make), Normals(mesh)
     frames = [_frame(rig, head=(yaw, pitch, 0.0)) for yaw, pitch in TURNS]
     views = [_View.of(rig, frame, tried, normals, camera) for frame in frames]
-    for control in _uncovering(rig, tried, normals, camera, views):
-        frames.append(_frame(rig, control=control))
-        views.append(_View.of(rig, frames[-1], tried, normals, camera))
+    for frame, view in _uncovering(rig, tried, normals, camera, views):
+        frames.append(frame)
+        views.append(view)
     seen = np.any([view.seen & (view.facing > GRAZING) for view in views], axis=0)
     kept = _kept(seen, tried.on(_motion(mesh)), make)
     points = tried.only(kept)
@@ -230,21 +230,19 @@ class _View:
 
 def _uncovering(
     rig: Rig, tried: _Candidates, normals: Normals, camera: Camera, views: list[_View]
-) -> list[int]:
-    """Controls that show most of what no picture shows so far, one after the other."""
+) -> list[tuple[RigFrame, _View]]:
+    """Controls at their maximum that show most of what no picture shows, one after the other."""
     seen = np.any([view.seen for view in views], axis=0)
-    shown = [
-        _View.of(rig, _frame(rig, control=k), tried, normals, camera).seen
-        for k in range(len(rig.controls))
-    ]
-    chosen: list[int] = []
+    frames = [_frame(rig, control=k) for k in range(len(rig.controls))]
+    shown = [_View.of(rig, frame, tried, normals, camera) for frame in frames]
+    chosen: list[tuple[RigFrame, _View]] = []
     while shown and len(chosen) < UNCOVERING:
-        gains = [int((s & ~seen).sum()) for s in shown]
+        gains = [int((view.seen & ~seen).sum()) for view in shown]
         best = int(np.argmax(gains))
         if gains[best] < LEAST_UNCOVERED * seen.sum():
             break
-        chosen.append(best)
-        seen |= shown[best]
+        chosen.append((frames[best], shown[best]))
+        seen |= shown[best].seen
     return chosen
 
 

@@ -12,9 +12,9 @@ import torch
 
 from freeavatar.rigs.errors import RenderError
 
+from .dots import CODE, LIGHT, MAPS
 from .model import KIND, KIND_KEY
-from .net import CODE, LIGHT, RendererNet
-from .splatting import MAPS
+from .net import RendererNet
 
 CLOSE = 1e-4
 """Most that the file may differ from torch."""

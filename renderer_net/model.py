@@ -13,13 +13,12 @@ from freeavatar.rigs.spec import FloatArray, Rig, RigFrame
 from freeavatar.rigs.vrm_expressions import resolve_expressions
 
 from .appearance import Appearance
+from .dots import CODE
 from .numpy_splatting import STUDIO, PointPictures
 
 WEIGHTS = Path(__file__).parent / "weights" / "renderer.onnx"
 """The network that ships."""
 KIND_KEY, KIND = "kind", "renderer/1"
-CODE = 16
-"""Numbers that say what is particular to one rig."""
 STEP = 8
 """Pixels that the size of a picture is a multiple of."""
 

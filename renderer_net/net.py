@@ -18,12 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .appearance import Appearance
-from .splatting import MAPS, Points
-
-LIGHT, CODE = 8, 16
-"""Numbers that say the light, and those that say what is particular to one rig."""
-COVERAGE = 7
-"""Place of the coverage among the maps."""
+from .dots import CODE, COVERAGE, LIGHT, MAPS
+from .splatting import Points
 
 
 @dataclass(frozen=True, kw_only=True)

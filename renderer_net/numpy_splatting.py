@@ -54,7 +54,7 @@ class PointPictures:
             lens: field of view, radians, see `splatting.Points.maps`.
 
         Returns:
-            (`splatting.MAPS`, size, size).
+            (`dots.MAPS`, size, size).
 
         Raises:
             ValueError: the weights are not this rig's.

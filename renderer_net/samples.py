@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from freeavatar.rigs.spec import FloatArray
 
+from .dots import LIGHT
+
 QUALITY = 95
-LIGHT = 8
 _FIXED = 3 + 6 + LIGHT + 1
 """Numbers before the weights: head, eyes, light, lens."""
 
@@ -43,6 +44,10 @@ class RigSample:
     """Its name."""
     source: str
     """What it is loaded by: a rig's name or its file, as given when it was drawn."""
+    source_sha256: str = ""
+    """Of the rig's file; empty where it has none."""
+    controls: tuple[str, ...] = ()
+    """(K,) names of the controls; empty where they were not told."""
 
 
 def pack(sample: RigSample, key: str) -> dict[str, str | bytes]:
@@ -62,7 +67,12 @@ def pack(sample: RigSample, key: str) -> dict[str, str | bytes]:
     marked, mask = cv2.imencode(".png", sample.mask)
     if not (done and marked):
         raise ValueError(f"{key}: cannot encode a picture of shape {sample.picture.shape}")
-    facts = {"rig": sample.rig, "source": sample.source}
+    facts = {
+        "rig": sample.rig,
+        "source": sample.source,
+        "source_sha256": sample.source_sha256,
+        "controls": sample.controls,
+    }
     return {
         "__key__": key,
         "webp": picture.tobytes(),
@@ -76,6 +86,7 @@ def unpack(record: Mapping[str, bytes]) -> RigSample:
     """A sample from the files of its record.
 
     Raises:
+        KeyError: a file of the record is missing.
         ValueError: a picture does not decode, or the numbers are from another version.
     """
     picture = cv2.imdecode(np.frombuffer(record["webp"], np.uint8), cv2.IMREAD_COLOR)
@@ -87,6 +98,11 @@ def unpack(record: Mapping[str, bytes]) -> RigSample:
         raise ValueError(f"expected more than {_FIXED} numbers in a sample, found {numbers.shape}")
     head, eyes, light, lens, weights = np.split(numbers.astype(np.float32), (3, 9, 17, 18))
     facts = json.loads(record["json"])
+    if not isinstance(facts, dict) or not isinstance(facts.get("controls", []), list):
+        raise ValueError("a sample does not say which rig it shows")
+    controls = tuple(str(name) for name in facts.get("controls", ()))
+    if len(controls) not in (0, len(weights)):
+        raise ValueError(f"{len(controls)} controls but {len(weights)} weights in a sample")
     return RigSample(
         picture=np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8),
         mask=np.asarray(mask, np.uint8),
@@ -97,4 +113,6 @@ def unpack(record: Mapping[str, bytes]) -> RigSample:
         field_of_view=float(lens[0]),
         rig=str(facts["rig"]),
         source=str(facts["source"]),
+        source_sha256=str(facts.get("source_sha256", "")),
+        controls=controls,
     )

@@ -20,9 +20,6 @@ from .appearance import Appearance
 from .dots import BEHIND, FULL, GLANCING, LEVELS
 from .shading import AMBIENT_DOWN, AMBIENT_UP, FILL, FILL_COLOUR, KEY, KEY_COLOUR
 
-MAPS = 9
-"""Colour (3, sRGB over the background), normal (3), depth, coverage, how much of it is filled."""
-
 
 class Points(nn.Module):
     """One rig's points.

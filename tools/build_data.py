@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import build_composites
+from . import build_composites, build_rig_renders
 from .arguments import whole_number
 from .build_actor import add_actor
 from .dataset.errors import DataError
 
 if TYPE_CHECKING:
-    from .dataset.rig_renders import RigRenders
+    from .dataset.balance import Counts
+    from .dataset.shard_files import SampleKind
     from .dataset.shards import SampleSource, SourceFactory
-    from .dataset.splits import Split
 
 WEBMORPH = "webmorph faces: CC BY 4.0, debruine/webmorphR.stim"
 LEGISLATORS = "portraits of US legislators: works of the US government, voteview/member_photos"
@@ -29,9 +29,7 @@ AVATARS = (
     "MakeHuman head: CC0; its ARKit targets: MIT, met4citizen/TalkingHead",
     "environment maps: CC0, Poly Haven",
 )
-EXPRESSIONS = (
-    "expression statistics: MIT, alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder",
-)
+EXPRESSIONS = (build_rig_renders.STATISTICS,)
 EPILOG = """\
 Every kind writes shards {train,validation,test}-NNNNNN.tar (WebDataset) into --out, a whole one at
 a time: the same command again goes on where it stopped. manifest.json there says what is shown, how
@@ -95,11 +93,9 @@ def add_verb(verbs: Any) -> None:
     )
     fec.set_defaults(run=run_fec)
     add_actor(kinds)
-    renders = _kind(kinds, "rig-renders", "reference pictures of a rig, for the neural renderer")
-    renders.add_argument("rig", metavar="RIG", help="name of a rig, or a rig file")
-    renders.add_argument(
-        "--size", type=whole_number(32, 512), default=128, metavar="PX", help="default: 128"
-    )
+    words = "reference pictures of a rig, for the neural renderer"
+    renders = _kind(kinds, "rig-renders", words)
+    build_rig_renders.add_arguments(renders)
     _numbered(renders)
     renders.set_defaults(run=run_rig_renders)
 
@@ -181,6 +177,11 @@ def run_avatars(args: argparse.Namespace) -> int:
     )
 
 
+def run_rig_renders(args: argparse.Namespace) -> int:
+    """Run ``data rig-renders``."""
+    return build_rig_renders.run(args, _run_numbered)
+
+
 def run_frames(args: argparse.Namespace) -> int:
     """Run ``data frames``."""
     from .dataset.frames import write_frames
@@ -209,33 +210,9 @@ def run_fec(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_rig_renders(args: argparse.Namespace) -> int:
-    """Run ``data rig-renders``."""
-    from .dataset.rig_renders import write_rig_renders
-
-    source = str(Path(args.rig).resolve()) if Path(args.rig).is_file() else args.rig
-    written = write_rig_renders(
-        functools.partial(open_rig_renders, source, args.split, args.size, args.seed),
-        args.out,
-        args.split,
-        recipe={"kind": "rig-renders", "rig": args.rig, "size": args.size, "seed": args.seed},
-        count=args.count,
-        workers=args.workers,
-    )
-    print(f"{written} pictures of {args.rig} written into {args.out}")
-    return 0
-
-
-def open_rig_renders(source: str, split: "Split", size: int, seed: int) -> "RigRenders":
-    """The source of ``data rig-renders``, opened in each process."""
-    from .dataset.rig_renders import RigRenders
-
-    return RigRenders(source, split, size=size, seed=seed)
-
-
 def open_puppets(
     faces: Sequence[Path], ict: Path, bundle: Path, cache: Path, split: str, seed: int
-) -> "SampleSource":
+) -> "SampleSource[Any]":
     """The source of ``data puppets``, opened in each process."""
     from .dataset.puppets import PuppetSource
 
@@ -244,7 +221,7 @@ def open_puppets(
 
 def open_avatars(
     synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
-) -> "SampleSource":
+) -> "SampleSource[Any]":
     """The source of ``data avatars``, opened in each process."""
     from .dataset.avatars import AvatarSource
 
@@ -252,23 +229,33 @@ def open_avatars(
 
 
 def _run_numbered(
-    args: argparse.Namespace, kind: str, factory: "SourceFactory", licence: Sequence[str]
+    args: argparse.Namespace,
+    kind: str,
+    factory: "SourceFactory",
+    licence: Sequence[str],
+    *,
+    recipe: dict[str, Any] | None = None,
+    kind_of_sample: "SampleKind[Any] | None" = None,
+    shard_size: int | None = None,
 ) -> int:
-    from .dataset.shard_files import check_recipe
-    from .dataset.shards import write_shards
+    from .dataset.shard_files import FACES, check_recipe
+    from .dataset.shards import SHARD_SIZE, write_shards
 
-    recipe = {"kind": kind, "seed": args.seed}
-    check_recipe(args.out, recipe)
+    whole = {"kind": kind, "seed": args.seed, **(recipe or {})}
+    sort = kind_of_sample or FACES
+    check_recipe(args.out, whole)
     _try(factory, args.start)
-    balance = write_shards(
+    counts = write_shards(
         factory,
         args.out,
         args.split,
         count=args.count,
         start=args.start,
         workers=args.workers,
+        shard_size=shard_size or SHARD_SIZE,
+        kind=sort,
     )
-    _finish(args.out, recipe, licence, balance)
+    _finish(args.out, whole, licence, counts, sort)
     return 0
 
 
@@ -286,11 +273,18 @@ def _try(factory: "SourceFactory", number: int) -> None:
         raise DataError(f"the data cannot be made: {error}") from error
 
 
-def _finish(out: Path, recipe: dict[str, Any], licence: Sequence[str], balance: Any) -> None:
-    from .dataset.shard_files import write_manifest
+def _finish(
+    out: Path,
+    recipe: dict[str, Any],
+    licence: Sequence[str],
+    counts: "Counts",
+    kind: "SampleKind[Any] | None" = None,
+) -> None:
+    from .dataset.shard_files import FACES, write_manifest
 
-    write_manifest(out, recipe, shlex.join(["freeavatar", *sys.argv[1:]]), licence)
-    print("\n".join(balance.lines()))
+    command = shlex.join(["freeavatar", *sys.argv[1:]])
+    write_manifest(out, recipe, command, licence, kind or FACES)
+    print("\n".join(counts.lines()))
 
 
 def _folder(path: Path) -> Path:

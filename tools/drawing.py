@@ -25,13 +25,13 @@ class Drawing(Protocol):
 
 
 def open_renderer(
-    rig: Rig, *, size: tuple[int, int], neural: bool = False
+    rig: Rig, *, side: int, neural: bool = False
 ) -> "AbstractContextManager[Drawing]":
     """A renderer of a rig, as a context manager.
 
     Args:
         rig: with a mesh.
-        size: width and height in pixels.
+        side: of the square pictures, pixels.
         neural: True does without OpenGL.
 
     Raises:
@@ -42,18 +42,18 @@ def open_renderer(
 
     if not neural:
         try:
-            return Renderer(rig, size=size)
+            return Renderer(rig, size=(side, side))
         except RenderError as error:
             if rig.mesh is None or not renderer_is_there():
                 raise
             log.warning("%s; the neural renderer draws %s instead", error, rig.name)
-    return _Enlarged(rig, size)
+    return _Enlarged(rig, side)
 
 
 class _Enlarged:
     """The neural renderer's pictures, at the size that was asked for."""
 
-    def __init__(self, rig: Rig, size: tuple[int, int]) -> None:
+    def __init__(self, rig: Rig, side: int) -> None:
         from freeavatar.animator.identity import load_identity
         from freeavatar.renderer_net.capturing import appearance_of
         from freeavatar.renderer_net.model import NeuralRenderer
@@ -61,21 +61,13 @@ class _Enlarged:
         identity = load_identity(rig)
         look = identity.appearance or appearance_of(rig)
         self._renderer = NeuralRenderer(rig, look, size=(DRAWN, DRAWN), code=identity.renderer_code)
-        self._size = size
+        self._side = side
 
     def picture(self, frame: RigFrame) -> NDArray[np.uint8]:
-        """See `Drawing`; a square picture in the middle of the size asked for."""
+        """See `Drawing`."""
         drawn = self._renderer.picture(frame)
-        width, height = self._size
-        side = min(width, height)
-        square = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_CUBIC)
-        if width == height:
-            return np.asarray(square, np.uint8)
-        out = np.empty((height, width, 3), np.uint8)
-        out[:] = drawn[0, 0]
-        top, left = (height - side) // 2, (width - side) // 2
-        out[top : top + side, left : left + side] = square
-        return out
+        square = cv2.resize(drawn, (self._side, self._side), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(square, np.uint8)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -55,7 +55,7 @@ class Preview:
     def __post_init__(self) -> None:
         for rig in self.rigs:
             shown = rig if rig.mesh is not None else registry.load(STAND_IN)
-            renderer = open_renderer(shown, size=(self.size, self.size))
+            renderer = open_renderer(shown, side=self.size)
             self._renderers.append(self._stack.enter_context(renderer))
 
     def show(self, frame: Frame | None, expression: Expression, poses: Sequence[RigFrame]) -> None:

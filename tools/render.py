@@ -162,9 +162,8 @@ def _draw(args: argparse.Namespace, rigs: "Sequence[Rig]", take: "Take", stack: 
         poses = [resampled(frames, args.fps) for frames in poses]
     if args.out.suffix.lower() == ".png":
         poses = [frames[:1] for frames in poses]
-    size = (args.size, args.size)
     renderers = [
-        stack.enter_context(open_renderer(rig, size=size, neural=args.neural)) for rig in rigs
+        stack.enter_context(open_renderer(rig, side=args.size, neural=args.neural)) for rig in rigs
     ]
     actor = stack.enter_context(_Actor(args.actor, args.actor_start)) if args.actor else None
     output = stack.enter_context(_output(args, [rig.name for rig in rigs], rate, actor))

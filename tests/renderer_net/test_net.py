@@ -5,6 +5,7 @@ import torch
 
 from freeavatar.renderer_net.appearance import Appearance
 from freeavatar.renderer_net.discriminator import Discriminator
+from freeavatar.renderer_net.dots import CODE, COVERAGE, LIGHT, MAPS
 from freeavatar.renderer_net.losses import (
     deceiving_loss,
     expression_loss,
@@ -14,15 +15,7 @@ from freeavatar.renderer_net.losses import (
     signal_to_noise,
     structural_similarity,
 )
-from freeavatar.renderer_net.net import (
-    CODE,
-    COVERAGE,
-    LIGHT,
-    MAPS,
-    RendererConfig,
-    RendererNet,
-    TorchRenderer,
-)
+from freeavatar.renderer_net.net import RendererConfig, RendererNet, TorchRenderer
 from freeavatar.renderer_net.splatting import studio_light
 
 SMALL = RendererConfig(widths=(8, 12), condition_dim=8)

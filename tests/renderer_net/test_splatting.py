@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from freeavatar.renderer_net.appearance import Appearance
-from freeavatar.renderer_net.net import COVERAGE
+from freeavatar.renderer_net.dots import COVERAGE, MAPS
 from freeavatar.renderer_net.numpy_splatting import STUDIO, PointPictures
-from freeavatar.renderer_net.splatting import MAPS, Points, rotation, studio_light
+from freeavatar.renderer_net.splatting import Points, rotation, studio_light
 from freeavatar.rigs.rotation import matrix_from_angles
 
 SIZE = 64

@@ -1,6 +1,7 @@
 """Who is shown how often: what names and pictures tell, counted while data is written."""
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,12 +25,51 @@ TONES = ((55.0, "very light"), (41.0, "light"), (28.0, "intermediate"), (10.0, "
 Source: Chardon, Cretois, Hourseau, Skin colour typology, Int. J. Cosmetic Science 1991."""
 
 
-class Balance:
+class Counts(ABC):
     """Counts of what samples show; sums of them are again such counts."""
 
     def __init__(self) -> None:
         self.samples = 0
         self.counts: dict[str, Counter[str]] = {}
+
+    @abstractmethod
+    def add(self, sample: Any) -> None:
+        """Count one sample."""
+
+    def add_counts(self, data: Mapping[str, Any]) -> None:
+        """Add what `as_json` gave."""
+        self.samples += int(data["samples"])
+        for name, counts in data["counts"].items():
+            self.counts.setdefault(name, Counter()).update(counts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that was counted."""
+        return {"samples": self.samples, "counts": {k: dict(v) for k, v in self.counts.items()}}
+
+    def summary(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {k: dict(v.most_common()) for k, v in self.counts.items()}
+
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """For a person."""
+
+    def _count(self, name: str, what: str) -> None:
+        self.counts.setdefault(name, Counter())[what] += 1
+
+    def _shares(self, names: Iterable[str]) -> list[str]:
+        """One line a property, in per cent of the samples that it is said of."""
+        out = []
+        for name in names:
+            counts = self.counts.get(name, Counter())
+            total = sum(counts.values()) or 1
+            shares = (f"{what} {100 * n / total:.0f} %" for what, n in counts.most_common())
+            out.append(f"  {name:7s}{', '.join(shares)}")
+        return out
+
+
+class Balance(Counts):
+    """Counts of the faces shown."""
 
     def add(self, sample: Sample) -> None:
         """Count one sample."""
@@ -45,34 +85,16 @@ class Balance:
         # From names nobody's age can be told.
         self._count("age", "unknown")
 
-    def add_counts(self, data: Mapping[str, Any]) -> None:
-        """Add what `as_json` gave."""
-        self.samples += int(data["samples"])
-        for name, counts in data["counts"].items():
-            self.counts.setdefault(name, Counter()).update(counts)
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, also how often each person is shown."""
-        return {"samples": self.samples, "counts": {k: dict(v) for k, v in self.counts.items()}}
-
     def summary(self) -> dict[str, Any]:
         """For the manifest: people are a number, not a list."""
-        counts = {k: dict(v.most_common()) for k, v in self.counts.items() if k != "identity"}
+        counts = {k: v for k, v in super().summary().items() if k != "identity"}
         return {"people": len(self.counts.get("identity", ())), **counts}
 
     def lines(self) -> list[str]:
         """For a person: one line a property, in per cent of the samples that it is said of."""
         people = len(self.counts.get("identity", ()))
-        out = [f"{self.samples} samples of {people} people"]
-        for name in ("domain", "sex", "group", "skin", "age"):
-            counts = self.counts.get(name, Counter())
-            total = sum(counts.values()) or 1
-            shares = (f"{what} {100 * n / total:.0f} %" for what, n in counts.most_common())
-            out.append(f"  {name:7s}{', '.join(shares)}")
-        return out
-
-    def _count(self, name: str, what: str) -> None:
-        self.counts.setdefault(name, Counter())[what] += 1
+        shares = self._shares(("domain", "sex", "group", "skin", "age"))
+        return [f"{self.samples} samples of {people} people", *shares]
 
 
 def facts_of_name(identity: str) -> tuple[str, str]:
@@ -105,14 +127,6 @@ def skin_tone(sample: Sample) -> str:
     lightness, _, yellow = cv2.cvtColor(colour.reshape(1, 1, 3), cv2.COLOR_RGB2LAB).ravel()
     angle = np.degrees(np.arctan2(lightness - 50, max(float(yellow), 1e-3)))
     return next((name for least, name in TONES if angle > least), "dark")
-
-
-def summed(parts: Iterable[Mapping[str, Any]]) -> Balance:
-    """One balance of what `Balance.as_json` gave for several parts."""
-    out = Balance()
-    for part in parts:
-        out.add_counts(part)
-    return out
 
 
 def _facts_of_one(name: str) -> tuple[str, str]:

@@ -16,9 +16,9 @@ from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.foundation.samples import Sample
 from freeavatar.foundation.sources.opening import open_source
 
-from .balance import Balance, summed
+from .balance import Counts
 from .errors import DataError
-from .shard_files import ShardFile, shard_facts, writing
+from .shard_files import FACES, ShardFile, counted, shard_facts, writing
 from .shards import SHARD_SIZE
 from .splits import SPLITS, Split, split_of
 
@@ -39,7 +39,7 @@ def write_frames(
     every: int = 5,
     split: str = "auto",
     finder: Finder | None = None,
-) -> Balance:
+) -> Counts:
     """Write the largest face of every N-th frame of some files into shards.
 
     Each file (or folder of pictures) is one person and has shards of its own, so a second run
@@ -78,7 +78,7 @@ def write_frames(
             if not _done(folder, to, what):
                 finder = finder or open_finder(bundle)
                 _write_file(folder, to, what, _samples(video, identity, every, finder))
-    return summed(facts for name in SPLITS for facts in shard_facts(folder, name))
+    return counted([f for name in SPLITS for f in shard_facts(folder, name)], FACES)
 
 
 def open_finder(bundle: Path | None) -> Finder:
@@ -135,7 +135,7 @@ def _write_file(
         following = list(itertools.islice(samples, SHARD_SIZE))
         facts = {**what, "part": part, "last": not following}
         numbered = enumerate(chunk, number * SHARD_SIZE)
-        ShardFile(folder, split, number, facts).write(iter(numbered))
+        ShardFile(folder, split, number, facts).write(iter(numbered), FACES)
         if not following:
             return
         chunk = following

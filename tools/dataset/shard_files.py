@@ -1,7 +1,7 @@
 """A folder of shards on disk: complete files only, what each holds, and the manifest.
 
 ``FOLDER/train-000000.tar`` is a WebDataset shard, ``FOLDER/facts/train-000000.json`` says how many
-samples it has and who is shown, ``FOLDER/manifest.json`` sums that up for people.
+samples it has and what is shown, ``FOLDER/manifest.json`` sums that up for people.
 """
 
 import fcntl
@@ -9,18 +9,41 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from freeavatar.foundation.samples import Sample, pack
 
-from .balance import Balance, summed
+from .balance import Balance, Counts
 from .errors import DataError
-from .splits import SPLITS
+from .splits import SPLITS, Split, split_of
 
 MANIFEST = "manifest.json"
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class SampleKind(Generic[S]):
+    """How samples of one sort get into shards; made of functions that can be pickled."""
+
+    pack: Callable[[S, str], Mapping[str, str | bytes]]
+    """A sample as the files of the record with a key."""
+    counts: Callable[[], Counts]
+    """Opens the counts of what is shown."""
+    check: Callable[[S, Split], None]
+    """Raises ValueError where a sample may not be in a split."""
+
+
+def _check_face(sample: Sample, split: Split) -> None:
+    if sample.face and split_of(sample.identity) != split:
+        raise ValueError(f"{sample.identity} is a face of {split_of(sample.identity)}")
+
+
+FACES = SampleKind(pack=pack, counts=Balance, check=_check_face)
+"""Crops of faces with what is known of them."""
 
 
 class ShardFile:
@@ -45,23 +68,22 @@ class ShardFile:
         facts = _read_json(self._facts)
         return self.path.is_file() and facts is not None and facts.get("what") == self._what
 
-    def write(self, samples: Iterator[tuple[int, Sample]]) -> Balance:
+    def write(self, samples: Iterator[tuple[int, S]], kind: SampleKind[S]) -> None:
         """Write numbered samples; another shard of this name is replaced at the end."""
         self._facts.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(f".{os.getpid()}.part")
-        balance = Balance()
+        counts = kind.counts()
         try:
             with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
                 for number, sample in samples:
-                    add_record(tar, pack(sample, f"{self._split}-{number:09d}"))
-                    balance.add(sample)
+                    add_record(tar, kind.pack(sample, f"{self._split}-{number:09d}"))
+                    counts.add(sample)
             # The facts of the old shard must not speak for the new one, nor the other way round.
             self._facts.unlink(missing_ok=True)
             part.replace(self.path)
-            write_json(self._facts, {"what": self._what, **balance.as_json()})
+            write_json(self._facts, {"what": self._what, **counts.as_json()})
         finally:
             part.unlink(missing_ok=True)
-        return balance
 
 
 def add_record(tar: tarfile.TarFile, record: Mapping[str, str | bytes]) -> None:
@@ -97,10 +119,18 @@ def writing(folder: Path, split: str) -> Iterator[None]:
 
 
 def shard_facts(folder: Path, split: str) -> list[dict[str, Any]]:
-    """What the complete shards of a split hold, in order: ``name``, ``what``, `Balance.as_json`."""
+    """What the complete shards of a split hold, in order: ``name``, ``what``, `Counts.as_json`."""
     paths = sorted((folder / "facts").glob(f"{split}-*.json"))
     found = ((path.stem, _read_json(path)) for path in paths)
     return [{"name": name, **facts} for name, facts in found if facts is not None]
+
+
+def counted(facts: Sequence[Mapping[str, Any]], kind: SampleKind[Any]) -> Counts:
+    """The counts of several shards (`shard_facts`) together."""
+    counts = kind.counts()
+    for part in facts:
+        counts.add_counts(part)
+    return counts
 
 
 def check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
@@ -121,18 +151,22 @@ def check_recipe(folder: Path, recipe: Mapping[str, Any]) -> None:
 
 
 def write_manifest(
-    folder: Path, recipe: Mapping[str, Any], command: str, licence: Sequence[str]
+    folder: Path,
+    recipe: Mapping[str, Any],
+    command: str,
+    licence: Sequence[str],
+    kind: SampleKind[Any] = FACES,
 ) -> None:
-    """Say what the folder holds, who is shown, how it was made and under which licences."""
+    """Say what the folder holds, what is shown, how it was made and under which licences."""
     splits = {}
     for split in SPLITS:
         facts = shard_facts(folder, split)
         if facts:
-            balance = summed(facts)
+            counts = counted(facts, kind)
             splits[split] = {
                 "shards": len(facts),
-                "samples": balance.samples,
-                "balance": balance.summary(),
+                "samples": counts.samples,
+                "balance": counts.summary(),
             }
     commands = (_read_json(folder / MANIFEST) or {}).get("commands", [])
     write_json(

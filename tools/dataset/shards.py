@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from freeavatar.foundation.samples import Sample
-
-from .balance import Balance, summed
+from .balance import Counts
 from .errors import DataError
-from .shard_files import ShardFile, shard_facts, writing
-from .splits import Split, split_of
+from .shard_files import FACES, SampleKind, ShardFile, counted, shard_facts, writing
+from .splits import Split
 
 SHARD_SIZE = 1000
 """Samples of a shard: a minute or less of work that an interruption may cost."""
@@ -25,15 +23,18 @@ SHARD_SIZE = 1000
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-class SampleSource(Protocol):
+S_co = TypeVar("S_co", covariant=True)
+
+
+class SampleSource(Protocol[S_co]):
     """Makes any sample of an endless sequence."""
 
-    def sample(self, number: int) -> Sample:
+    def sample(self, number: int) -> S_co:
         """The sample with this number, always the same."""
         ...
 
 
-SourceFactory = Callable[[], SampleSource]
+SourceFactory = Callable[[], SampleSource[Any]]
 """Opens a source; called once in each process, so it must be picklable (a `functools.partial`)."""
 
 
@@ -46,7 +47,8 @@ def write_shards(
     start: int = 0,
     workers: int = 1,
     shard_size: int = SHARD_SIZE,
-) -> Balance:
+    kind: SampleKind[Any] = FACES,
+) -> Counts:
     """Write samples ``start`` to ``start + count`` of a source.
 
     Shards that are there complete stay; each new one appears at once when it is finished.
@@ -54,14 +56,15 @@ def write_shards(
     Args:
         source_factory: opens the source.
         folder: gets ``{split}-NNNNNN.tar`` and ``facts/``.
-        split: every face must belong to it, see `freeavatar.tools.dataset.splits`.
+        split: every sample must belong to it, see `freeavatar.tools.dataset.splits`.
         count: samples, 1 or more.
         start: first number; a multiple of ``shard_size``, so that parts made apart fit together.
         workers: processes; 1 works in this one.
         shard_size: samples of a shard.
+        kind: of what the source makes.
 
     Returns:
-        The balance of all shards of the split in the folder.
+        What all shards of the split in the folder show.
 
     Raises:
         DataError: a sample failed (named in the message), belongs to another split, a process was
@@ -81,11 +84,11 @@ def write_shards(
         missing = [job for job in jobs if not _file(folder, split, job, shard_size).complete()]
         with _progress(count, sum(b - a for a, b in missing), split) as advance:
             if workers == 1 or len(missing) == 1:
-                _work_here(source_factory, folder, split, missing, shard_size, advance)
+                _work_here(source_factory, folder, split, missing, shard_size, kind, advance)
             elif missing:
-                arguments = (source_factory, folder, split, missing, shard_size)
+                arguments = (source_factory, folder, split, missing, shard_size, kind)
                 _work_apart(arguments, min(workers, len(missing)), advance)
-    return summed(shard_facts(folder, split))
+    return counted(shard_facts(folder, split), kind)
 
 
 def _file(folder: Path, split: Split, job: tuple[int, int], shard_size: int) -> ShardFile:
@@ -104,13 +107,16 @@ def _progress(count: int, missing: int, split: str) -> Iterator[Callable[[], Non
 
 
 def _samples(
-    source: SampleSource, split: Split, job: tuple[int, int], advance: Callable[[], None]
-) -> Iterator[tuple[int, Sample]]:
+    source: SampleSource[Any],
+    split: Split,
+    job: tuple[int, int],
+    kind: SampleKind[Any],
+    advance: Callable[[], None],
+) -> Iterator[tuple[int, Any]]:
     for number in range(*job):
         try:
             sample = source.sample(number)
-            if sample.face and split_of(sample.identity) != split:
-                raise ValueError(f"{sample.identity} is a face of {split_of(sample.identity)}")
+            kind.check(sample, split)
         except Exception as error:
             said = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"sample {number} of {split} failed: {said}") from error
@@ -124,16 +130,18 @@ def _work_here(
     split: Split,
     jobs: list[tuple[int, int]],
     shard_size: int,
+    kind: SampleKind[Any],
     advance: Callable[[], None],
 ) -> None:
     source = source_factory() if jobs else None
     for job in jobs:
         assert source is not None
-        _file(folder, split, job, shard_size).write(_samples(source, split, job, advance))
+        samples = _samples(source, split, job, kind, advance)
+        _file(folder, split, job, shard_size).write(samples, kind)
 
 
 def _work_apart(
-    arguments: tuple[SourceFactory, Path, Split, list[tuple[int, int]], int],
+    arguments: tuple[SourceFactory, Path, Split, list[tuple[int, int]], int, SampleKind[Any]],
     workers: int,
     advance: Callable[[], None],
 ) -> None:
@@ -184,6 +192,7 @@ def _worker(
     split: Split,
     jobs: list[tuple[int, int]],
     shard_size: int,
+    kind: SampleKind[Any],
     taken: Any,
     reports: Any,
 ) -> None:
@@ -200,8 +209,9 @@ def _worker(
                 taken.value += 1
             if place >= len(jobs):
                 break
-            samples = _samples(source, split, jobs[place], lambda: reports.put(("sample", "")))
-            _file(folder, split, jobs[place], shard_size).write(samples)
+            job = jobs[place]
+            samples = _samples(source, split, job, kind, lambda: reports.put(("sample", "")))
+            _file(folder, split, job, shard_size).write(samples, kind)
     except DataError as error:
         reports.put(("failed", str(error)))
     except Exception as error:

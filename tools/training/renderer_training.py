@@ -23,6 +23,7 @@ from freeavatar.foundation.training.distributed import Processes
 from freeavatar.foundation.training.loop import Job, Run, RunOptions
 from freeavatar.renderer_net.appearance import Appearance
 from freeavatar.renderer_net.discriminator import Discriminator
+from freeavatar.renderer_net.dots import COVERAGE
 from freeavatar.renderer_net.losses import (
     deceiving_loss,
     expression_loss,
@@ -32,7 +33,7 @@ from freeavatar.renderer_net.losses import (
     signal_to_noise,
     structural_similarity,
 )
-from freeavatar.renderer_net.net import COVERAGE, RendererConfig, RendererNet, TorchRenderer
+from freeavatar.renderer_net.net import RendererConfig, RendererNet, TorchRenderer
 from freeavatar.rigs.camera import face_camera
 from freeavatar.rigs.spec import Rig
 

@@ -1,8 +1,8 @@
 """Reference pictures of rigs: known controls, splits apart, runs that go on."""
 
-import functools
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,13 @@ import pytest
 from freeavatar.renderer_net.samples import unpack
 from freeavatar.rigs import registry
 from freeavatar.rigs.light import STUDIO
-from freeavatar.tools.build_data import open_rig_renders
 from freeavatar.tools.cli import main
-from freeavatar.tools.dataset import rig_renders
+from freeavatar.tools.dataset import rig_poses, rig_renders
 from freeavatar.tools.dataset.errors import DataError
-from freeavatar.tools.dataset.rig_renders import LENSES, RigRenders, write_rig_renders
+from freeavatar.tools.dataset.rig_poses import HELD_OUT, RigPoses, recorded, split_of_set
+from freeavatar.tools.dataset.rig_renders import LENSES, RigRenders, state_of
+from freeavatar.tools.dataset.splits import SPLITS
+from freeavatar.tools.inputs import DEMO_TAKE
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +47,45 @@ def test_a_number_gives_one_sample(fox: RigRenders) -> None:
     np.testing.assert_array_equal(first.weights, again.weights)
 
 
-def test_splits_share_no_combination(fox: RigRenders) -> None:
-    held = RigRenders("fox", "validation", size=48)
-    train = {tuple(fox.sample(n).weights.round(4)) for n in range(25)}
-    assert all(tuple(held.sample(n).weights.round(4)) not in train for n in range(25))
+def test_splits_share_no_combination(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = registry.load("mannequin")
+    # Expressions are told apart by their numbers.
+    monkeypatch.setattr(rig_poses, "KINDS", {"two": 0.5, "some": 0.5})
+    sets: dict[str, set[tuple[int, ...]]] = {}
+    for split in SPLITS:
+        poses, make = RigPoses(rig, split), np.random.default_rng(0)
+        drawn = [np.flatnonzero(poses.draw(make)[0]) for _ in range(150)]
+        sets[split] = {tuple(which) for which in drawn}
+        assert len(sets[split]) > 100
+        assert all(split_of_set(np.array(which)) == split for which in sets[split])
+    assert not sets["train"] & sets["validation"]
+    assert len({HELD_OUT[split] for split in SPLITS}) == 3
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorded_curves_are_shown_and_their_end_is_held_back(tmp_path: Path) -> None:
+    rig = registry.load("mannequin")
+    train = RigPoses(rig, "train", [DEMO_TAKE])
+    held = RigPoses(rig, "validation", [DEMO_TAKE])
+    frames = recorded(Path(DEMO_TAKE))
+    assert len(train._recorded) == round(0.8 * len(frames))
+    assert np.array_equal(held._recorded[0], frames[round(0.8 * len(frames))])
+    with pytest.raises(DataError, match=r"none\.csv"):
+        RigPoses(rig, "train", [tmp_path / "none.csv"])
+
+
+def test_a_run_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(rig_renders, "PER_SHARD", 3)
-    opened = functools.partial(open_rig_renders, "fox", "train", 32, 0)
-    recipe: dict[str, object] = {"kind": "rig-renders", "rig": "fox"}
-    assert write_rig_renders(opened, tmp_path, "train", recipe=recipe, count=6) == 6
+    common = ["data", "rig-renders", "fox", "--out", str(tmp_path), "--size", "32"]
+    assert main([*common, "--workers", "1", "--count", "6"]) == 0
+    assert "6 pictures of fox" in capsys.readouterr().out
     first = tmp_path / "train-000000.tar"
     before = first.stat().st_mtime_ns
     (tmp_path / "train-000001.tar").unlink()
-    assert write_rig_renders(opened, tmp_path, "train", recipe=recipe, count=9) == 6
+    assert main([*common, "--workers", "2", "--count", "12"]) == 0
     assert first.stat().st_mtime_ns == before
-    assert len(list(tmp_path.glob("train-*.tar"))) == 3
+    assert len(list(tmp_path.glob("train-*.tar"))) == 4
     with tarfile.open(first) as tar:
         names = tar.getnames()
         assert len(names) == 12
@@ -70,19 +94,21 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Monk
             for name in names
             if name.startswith(names[0].partition(".")[0])
         }
-    assert unpack(record).rig == "fox"
-    with pytest.raises(DataError, match="another --out"):
-        write_rig_renders(opened, tmp_path, "train", recipe={**recipe, "rig": "toon"}, count=3)
-
-
-def test_the_command_draws_and_says_what_is_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(rig_renders, "PER_SHARD", 2)
-    common = ["--size", "32", "--workers", "1", "--count", "2"]
-    assert main(["data", "rig-renders", "toon", "--out", str(tmp_path / "toon"), *common]) == 0
-    assert "2 pictures of toon" in capsys.readouterr().out
-    told = json.loads((tmp_path / "toon" / "manifest.json").read_text())
-    assert told["recipe"]["rig"] == "toon"
-    assert main(["data", "rig-renders", "nobody", "--out", str(tmp_path / "x"), *common]) == 1
+    sample = unpack(record)
+    assert sample.rig == "fox" and sample.controls == registry.load("fox").names
+    told = json.loads((tmp_path / "manifest.json").read_text())
+    assert told["recipe"]["rig"] == "fox"
+    assert told["splits"]["train"]["samples"] == 12
+    capsys.readouterr()
+    other = [part if part != "fox" else "toon" for part in common]
+    assert main([*other, "--count", "3"]) == 1
+    assert "use another --out" in capsys.readouterr().err
+    assert main(["data", "rig-renders", "nobody", "--out", str(tmp_path / "x")]) == 1
     assert "no rig named nobody" in capsys.readouterr().err
+
+
+def test_a_rig_that_changed_is_noticed() -> None:
+    rig = registry.load("fox")
+    first = rig.controls[0]
+    moved = replace(rig, controls=(replace(first, maximum=first.maximum * 2), *rig.controls[1:]))
+    assert state_of(rig) == state_of(registry.load("fox")) != state_of(moved)
