@@ -129,7 +129,11 @@ class Encoder(nn.Module):
         Returns:
             (N, K, dim): the K visible tokens, row by row of the picture.
         """
-        x = self.stem(pixels, masks).flatten(2).transpose(1, 2) + self.positions
+        return self.attended(self.stem(pixels, masks), masks)
+
+    def attended(self, features: Tensor, masks: Tensor | None = None) -> Tensor:
+        """The tokens (N, K, dim) of what the stem gives (N, dim, S / patch, S / patch)."""
+        x = features.flatten(2).transpose(1, 2) + self.positions
         if masks is not None:
             x = x.gather(1, visible_indices(masks)[..., None].expand(-1, -1, x.shape[-1]))
         for block in self.blocks:

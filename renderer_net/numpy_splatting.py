@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from freeavatar.rigs import light as studio
 from freeavatar.rigs.rendering import BACKGROUND
 from freeavatar.rigs.rotation import matrix_from_angles
 from freeavatar.rigs.spec import FloatArray
@@ -13,7 +14,6 @@ from freeavatar.rigs.spec import FloatArray
 from .appearance import Appearance
 from .dots import BEHIND, FULL, GLANCING, LEVELS
 from .painting import to_linear, to_srgb
-from .shading import AMBIENT_DOWN, AMBIENT_UP, FILL, FILL_COLOUR, KEY, KEY_COLOUR
 
 STUDIO: FloatArray = np.array([0, 0, 1, 1, 1, 1, 1, 1], np.float32)
 """The light of the reference pictures, as `freeavatar.rigs.light.Light.vector`."""
@@ -160,13 +160,13 @@ def diffuse(normals: FloatArray, light: FloatArray) -> FloatArray:
     """(N, 3) light that reaches points with these normals (N, 3), linear, under a light (8,)."""
     turn = matrix_from_angles(np.array([light[0], light[1], 0.0]))
     up = (0.5 + 0.5 * normals[:, 1:2]).astype(np.float32)
-    low, high = np.array(AMBIENT_DOWN, np.float32), np.array(AMBIENT_UP, np.float32)
+    low, high = np.array(studio.AMBIENT_DOWN, np.float32), np.array(studio.AMBIENT_UP, np.float32)
     out = light[3] * (low + up * (high - low))
     for place, colour, wrap, tint in (
-        (KEY, KEY_COLOUR, 0.25, light[4:7]),
-        (FILL, FILL_COLOUR, 0.5, np.ones(3, np.float32)),
+        (studio.KEY, studio.KEY_COLOUR, studio.KEY_WRAP, light[4:7]),
+        (studio.FILL, studio.FILL_COLOUR, studio.FILL_WRAP, np.ones(3, np.float32)),
     ):
-        toward = (turn @ np.array(place)).astype(np.float32)
+        toward = (turn @ place).astype(np.float32)
         reach = np.maximum((normals @ toward + wrap) / (1.0 + wrap), 0.0)[:, None]
         soft = reach * reach * (1.0 - 0.5 * wrap) + reach * 0.5 * wrap
         out = out + light[2] * tint * np.array(colour, np.float32) * soft

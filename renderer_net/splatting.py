@@ -10,15 +10,18 @@ Sources:
     Gortler et al., The Lumigraph, SIGGRAPH 1996 (filling gaps from coarser grids).
 """
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from freeavatar.rigs import light as studio
 from freeavatar.rigs.rendering import BACKGROUND
 
 from .appearance import Appearance
 from .dots import BEHIND, FULL, GLANCING, LEVELS
-from .shading import AMBIENT_DOWN, AMBIENT_UP, FILL, FILL_COLOUR, KEY, KEY_COLOUR
 
 
 class Points(nn.Module):
@@ -156,14 +159,20 @@ def _diffuse(normals: Tensor, light: Tensor) -> Tensor:
     strength, ambient = light[:, 2, None, None], light[:, 3, None, None]
     tint = light[:, None, 4:7]
     up = 0.5 + 0.5 * normals[..., 1:2]
-    low, high = (torch.tensor(c, device=normals.device) for c in (AMBIENT_DOWN, AMBIENT_UP))
+
+    def told(values: Any) -> Tensor:
+        return torch.as_tensor(np.asarray(values, np.float32), device=normals.device)
+
+    low, high = told(studio.AMBIENT_DOWN), told(studio.AMBIENT_UP)
     out = ambient * (low + up * (high - low))
-    lamps = ((KEY, KEY_COLOUR, 0.25, tint), (FILL, FILL_COLOUR, 0.5, torch.ones_like(tint)))
-    for place, colour, wrap, tinted in lamps:
-        toward = turn @ torch.tensor(place, device=normals.device)
+    for place, colour, wrap, tinted in (
+        (studio.KEY, studio.KEY_COLOUR, studio.KEY_WRAP, tint),
+        (studio.FILL, studio.FILL_COLOUR, studio.FILL_WRAP, torch.ones_like(tint)),
+    ):
+        toward = turn @ told(place)
         reach = (((normals @ toward[..., None]) + wrap) / (1.0 + wrap)).clamp(min=0.0)
         soft = reach * reach * (1.0 - 0.5 * wrap) + reach * 0.5 * wrap
-        out = out + strength * tinted * torch.tensor(colour, device=normals.device) * soft
+        out = out + strength * tinted * told(colour) * soft
     return out.clamp(min=0.02)
 
 

@@ -8,8 +8,19 @@ from numpy.typing import NDArray
 from .rotation import matrix_from_angles
 from .spec import FloatArray
 
-KEY, FILL = np.array([-0.62, 0.70, 0.66]), np.array([0.85, 0.10, 0.60])
-"""Directions of the lamps in the studio, rig space."""
+
+def _unit(*vector: float) -> NDArray[np.float64]:
+    return np.asarray(np.array(vector) / np.linalg.norm(vector))
+
+
+KEY, FILL = _unit(-0.62, 0.70, 0.66), _unit(0.85, 0.10, 0.60)
+"""Directions toward the lamps in the studio, rig space, unit length."""
+KEY_COLOUR, FILL_COLOUR = (0.76, 0.72, 0.665), (0.13, 0.15, 0.18)
+"""Their linear colours."""
+KEY_WRAP, FILL_WRAP = 0.25, 0.5
+"""How far their light reaches past the edge of its half-sphere."""
+AMBIENT_DOWN, AMBIENT_UP = (0.09, 0.085, 0.085), (0.20, 0.21, 0.235)
+"""Linear colours of the light from the floor and from the sky."""
 
 
 @dataclass(frozen=True, kw_only=True)

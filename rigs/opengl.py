@@ -15,9 +15,10 @@ from pyrender.constants import RenderFlags
 from pyrender.renderer import Renderer as SceneRenderer
 from pyrender.shader_program import ShaderProgram
 
+from . import light as lamps
 from . import shaders
 from .camera import Camera
-from .light import FILL, KEY, STUDIO, Light
+from .light import STUDIO, Light
 from .occlusion import shade_hollows
 from .spec import FloatArray, Mesh, Part
 
@@ -96,13 +97,37 @@ def _texture(picture: NDArray[np.uint8]) -> pyrender.Texture:
     return pyrender.Texture(source=picture, source_channels="RGBA")
 
 
+def _lamps(light: Light) -> dict[str, Any]:
+    """The shader's uniforms of a light."""
+    vectors = {
+        "light_key": light.turn @ lamps.KEY,
+        "light_fill": light.turn @ lamps.FILL,
+        "light_tint": light.tint,
+        "key_colour": lamps.KEY_COLOUR,
+        "fill_colour": lamps.FILL_COLOUR,
+        "ambient_down": lamps.AMBIENT_DOWN,
+        "ambient_up": lamps.AMBIENT_UP,
+    }
+    return {
+        **{name: np.array(value, np.float32) for name, value in vectors.items()},
+        "light_strength": light.strength,
+        "light_ambient": light.ambient,
+        "key_wrap": lamps.KEY_WRAP,
+        "fill_wrap": lamps.FILL_WRAP,
+    }
+
+
 class StudioRenderer(SceneRenderer):  # type: ignore[misc]
     """pyrender's passes with our shading, and the parts in the order they must be drawn."""
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__(width, height)
-        self.light = STUDIO
+        self._lamps = _lamps(STUDIO)
         self._studio: StudioProgram | None = None
+
+    def lit_by(self, light: Light) -> None:
+        """Take another light from now on."""
+        self._lamps = _lamps(light)
 
     def _get_primitive_program(self, primitive: Any, flags: int, program_flags: int) -> Any:
         if self._studio is None:
@@ -115,11 +140,8 @@ class StudioRenderer(SceneRenderer):  # type: ignore[misc]
         program.set_uniform("unlit", int(part.unlit))
         program.set_uniform("blended", int(part.blend))
         program.set_uniform("has_texture", int(part.texture is not None))
-        program.set_uniform("light_key", (self.light.turn @ KEY).astype(np.float32))
-        program.set_uniform("light_fill", (self.light.turn @ FILL).astype(np.float32))
-        program.set_uniform("light_strength", self.light.strength)
-        program.set_uniform("light_ambient", self.light.ambient)
-        program.set_uniform("light_tint", np.array(self.light.tint, np.float32))
+        for name, value in self._lamps.items():
+            program.set_uniform(name, value)
 
     def _sorted_mesh_nodes(self, scene: Any) -> list[Any]:
         """Opaque parts as they come, then blended parts from far to near."""
@@ -183,7 +205,7 @@ class Canvas(pyrender.OffscreenRenderer):  # type: ignore[misc]
             self._renderer._update_context(self.scene, RenderFlags.NONE)
             for drawn in self.meshes:
                 drawn.move(vertices, normals)
-            self._renderer.light = light
+            self._renderer.lit_by(light)
             flags = RenderFlags.OFFSCREEN | RenderFlags.RGBA
             colour, depth = self._renderer.render(self.scene, flags)
         finally:

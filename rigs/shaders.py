@@ -43,6 +43,12 @@ uniform vec3 light_fill;
 uniform float light_strength;
 uniform float light_ambient;
 uniform vec3 light_tint;
+uniform vec3 key_colour;
+uniform vec3 fill_colour;
+uniform float key_wrap;
+uniform float fill_wrap;
+uniform vec3 ambient_down;
+uniform vec3 ambient_up;
 in vec3 at;
 in vec3 facing;
 in vec2 uv;
@@ -99,10 +105,10 @@ void main() {
     vec3 rim_left = normalize(vec3(-0.75, 0.25, -0.65));
     vec3 rim_right = normalize(vec3(0.75, 0.35, -0.65));
 
-    vec3 light = mix(vec3(0.09, 0.085, 0.085), vec3(0.20, 0.21, 0.235), 0.5 + 0.5 * n.y);
+    vec3 light = mix(ambient_down, ambient_up, 0.5 + 0.5 * n.y);
     light *= light_ambient;
-    light += light_strength * light_tint * vec3(0.76, 0.72, 0.665) * soft(n, key, 0.25);
-    light += light_strength * vec3(0.13, 0.15, 0.18) * soft(n, fill, 0.5);
+    light += light_strength * light_tint * key_colour * soft(n, key, key_wrap);
+    light += light_strength * fill_colour * soft(n, fill, fill_wrap);
     vec3 colour = base.rgb * light * (1.0 - 0.7 * material.metallic_factor);
 
     float edge = pow(1.0 - max(dot(n, v), 0.0), 3.0);

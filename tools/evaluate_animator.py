@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,6 @@ from freeavatar.rigs.errors import RigError
 from .arguments import whole_number
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from freeavatar.rigs.spec import Rig
 
     from .evaluation.animator_figures import Followed, Method, Readings
@@ -42,13 +39,7 @@ def add_animator(kinds: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
-        "--data", nargs="+", type=Path, required=True, metavar="FOLDER", help="with SPLIT-*.tar"
-    )
-    p.add_argument(
-        "--split",
-        choices=("validation", "test"),
-        default="test",
-        help="whose faces (default: %(default)s)",
+        "--data", nargs="+", type=Path, required=True, metavar="FOLDER", help="with test-*.tar"
     )
     p.add_argument("--rig", action="append", required=True, metavar="NAME", help="or a rig file")
     p.add_argument(
@@ -59,7 +50,7 @@ def add_animator(kinds: Any) -> None:
         type=whole_number(20, math.inf),
         default=600,
         metavar="N",
-        help="faces of each folder (default: %(default)s)",
+        help="faces that are read (default: %(default)s)",
     )
     p.add_argument("--json", action="store_true", help="figures for scripts")
     p.set_defaults(run=run)
@@ -76,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     finder = anchor_finder(None)
     rigs = [registry.load(name, find_anchors=finder) for name in dict.fromkeys(args.rig)]
     methods = _methods(args.animator)
-    readings = read_faces(args.data, args.split, args.limit)
+    readings = read_faces(args.data, args.limit)
     source = built_in_reference()
     figures: dict[str, dict[str, Followed]] = {}
     for rig in rigs:
@@ -89,61 +80,36 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_plain(figures, len(readings)), indent=1))
         return 0
-    print(f"{len(readings)} faces of people of the {args.split} split")
+    print(f"{len(readings)} faces of test people")
     print("\n".join(table(figures, list(methods))))
     print("\n".join(["", *hard_table(figures, list(methods))]))
     return 0
 
 
-def read_faces(folders: list[Path], split: str, limit: int) -> "Readings":
-    """What is known of the faces of shards, and what the embedded network reads of them.
+def read_faces(folders: list[Path], limit: int) -> "Readings":
+    """What is known of the faces of test shards, and what the embedded network reads of them.
+
+    Channels that a head cannot show count as 0.
 
     Raises:
-        DataError: a folder has no such shards.
+        SourceError: a folder has no such shards.
     """
     import numpy as np
 
     from freeavatar.foundation.expression_model import ExpressionModel
 
     from .evaluation.animator_figures import Readings
+    from .evaluation.predictions import network_view
+    from .evaluation.shards import load_truth
 
-    model = ExpressionModel()
-    known, read, tokens = [], [], []
-    for crops, shapes in _faces(folders, split, limit):
-        output = model.read(crops)
-        known.append(shapes)
-        read.append(np.clip(output.blendshapes, 0.0, 1.0))
-        tokens.append(output.tokens)
+    truth = load_truth(folders, limit=limit)
+    crops, model = network_view(truth.pictures), ExpressionModel()
+    outputs = [model.read(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
     return Readings(
-        known=np.concatenate(known), read=np.concatenate(read), tokens=np.concatenate(tokens)
+        known=np.nan_to_num(truth.blendshapes).astype(np.float32),
+        read=np.clip(np.concatenate([o.blendshapes for o in outputs]), 0.0, 1.0),
+        tokens=np.concatenate([o.tokens for o in outputs]),
     )
-
-
-def _faces(
-    folders: list[Path], split: str, limit: int
-) -> "Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]":
-    """Crops (N, 128, 128, 3) and known curves (N, 52), 0 where a head cannot show one."""
-    import numpy as np
-    import webdataset
-
-    from freeavatar.foundation.crops import NETWORK_SIZE
-    from freeavatar.foundation.samples import unpack
-
-    from .dataset.errors import DataError
-
-    for folder in folders:
-        paths = sorted(str(p) for p in folder.glob(f"{split}-*.tar"))
-        if not paths:
-            raise DataError(f"no {split}-*.tar in {folder}; make them with: freeavatar data")
-        records = webdataset.WebDataset(paths, shardshuffle=False, empty_check=False)
-        samples = (unpack(record) for record in records)
-        faces = [s for s, _ in zip((s for s in samples if s.face), range(limit), strict=False)]
-        for first in range(0, len(faces), BATCH):
-            part = faces[first : first + BATCH]
-            edge = (part[0].picture.shape[0] - NETWORK_SIZE) // 2
-            inner = slice(edge, edge + NETWORK_SIZE)
-            crops = np.stack([s.picture[inner, inner] for s in part])
-            yield crops, np.nan_to_num(np.stack([s.blendshapes for s in part]))
 
 
 class _Solver:

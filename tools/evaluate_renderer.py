@@ -87,10 +87,10 @@ def run(args: argparse.Namespace) -> int:
     from freeavatar.renderer_net.model import NeuralRenderer
     from freeavatar.renderer_net.numpy_splatting import PointPictures
 
-    from .training.foundation_view import FoundationView
     from .training.rig_feed import RigFeed
+    from .training.torch_foundation import TorchFoundation
 
-    feed, view = RigFeed(args.data, args.split, batch=16), FoundationView()
+    feed, view = RigFeed(args.data, args.split, batch=16), TorchFoundation()
     figures: dict[str, dict[str, float]] = {}
     rows = []
     for place, rig in enumerate(feed.rigs()):

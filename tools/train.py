@@ -8,22 +8,19 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import TrainingError
 
-from . import train_animator, train_combination, train_renderer
+from . import train_animator, train_combination, train_options, train_renderer
 
 if TYPE_CHECKING:
     from freeavatar.foundation.training.distributed import Processes
     from freeavatar.foundation.training.loop import RunOptions
     from freeavatar.foundation.training.shard_feed import ShardFeed
 
-SIZES = ("tiny", "small", "base")
 CALIBRATED = 4000
 """Validation pictures at most on which an export is put on its scale."""
-CONTRASTIVE = ("both", "ranking", "infonce", "triplet", "none")
 
 EPILOG = """\
 examples:
@@ -62,103 +59,37 @@ def add_verb(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = p.add_subparsers(title="verbs", metavar="VERB", required=True)
-    mae = _add(inner, "mae", _mae, "pretrain the encoder on pictures alone")
-    expression = _add(inner, "expression", _expression, "train the expression network")
-    for parser in (mae, expression):
-        _add_data(parser)
-        _add_run(parser)
-    expression.add_argument(
-        "--mae", type=Path, metavar="RUN|FILE", help="start from this pretrained encoder"
-    )
-    expression.add_argument(
-        "--from",
-        dest="start",
-        type=Path,
-        metavar="FILE|RUN",
-        help="go on from these weights (.onnx, also those that ship, or a run) with new data",
-    )
-    expression.add_argument(
-        "--contrastive", choices=CONTRASTIVE, default="both", help="default %(default)s"
-    )
-    expression.add_argument(
-        "--second-views",
-        type=float,
-        default=0.25,
-        metavar="PART",
-        help="part of a batch that shows other pictures of it again, jittered otherwise, on which "
-        "the network must agree; default %(default)s",
-    )
-    expression.add_argument(
-        "--fec",
-        type=Path,
-        metavar="FOLDER",
-        help="triplets of faces that people have compared, made with: data fec",
-    )
-    expression.add_argument(
-        "--fec-part",
-        type=float,
-        default=0.2,
-        metavar="PART",
-        help="part of a batch that shows such triplets; default %(default)s",
-    )
-    readout = _add(
-        inner, "readout", _readout, "train anew what reads the expression from a finished encoder"
-    )
-    readout.add_argument("run_folder", type=Path, metavar="RUN", help="of train expression")
-    _add_data(readout)
-    _add_common(readout, batch=256)
-    readout.add_argument("--rate", type=float, default=1e-3, help="peak; default %(default)s")
-    readout.add_argument(
-        "--count",
-        type=int,
-        default=80_000,
-        metavar="N",
-        help="pictures whose view is kept, in 5 kB of memory each; default %(default)s",
-    )
-    finder = _add(inner, "finder", _finder, "train the face finder")
-    finder.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="composites")
-    finder.add_argument(
-        "--quantise",
-        type=Path,
-        metavar="FILE",
-        help="no training: write the eight-bit copy of this trained file (.onnx) into --out",
-    )
-    _add_common(finder, batch=32)
-    combination = _add(
-        inner, "combination", _combination, "train what weighs MediaPipe together with our network"
-    )
-    train_combination.add_arguments(combination)
-    renderer = _add(inner, "renderer", _renderer, "train the network that draws rigs")
-    train_renderer.add_arguments(renderer)
-    _add_run(renderer)
-    renderer.set_defaults(batch=8, validate_every=250)
-    animator = _add(inner, "animator", _animator, "train the network that drives any rig")
-    train_animator.add_arguments(animator)
-    _add_run(animator)
-    animator.set_defaults(batch=8, validate_every=500)
-    export = _add(inner, "export", _export, "write a trained expression network as ONNX")
-    export.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a run, or FILE")
-    export.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    export.add_argument("--name", default="expression", help="of the file; default %(default)s")
-    export.add_argument(
-        "--half", action="store_true", help="store weights in half precision: half the size"
-    )
-    export.add_argument(
-        "--calibrate",
-        nargs="+",
-        default=[],
-        metavar="FOLDER",
-        help="put each blendshape on its scale by the validation people of these shards",
-    )
-    export.add_argument(
-        "--int8",
-        action="store_true",
-        help="make NAME.onnx an eight-bit copy, about twice as fast; the network itself is kept "
-        "beside it as NAME_full.onnx, for --from",
-    )
-    export.add_argument(
-        "--data", nargs="+", default=[], metavar="FOLDER", help="real crops to check the file on"
-    )
+    for verb, run, options, text in (
+        ("mae", _mae, train_options.add_mae, "pretrain the encoder on pictures alone"),
+        ("expression", _expression, train_options.add_expression, "train the expression network"),
+        (
+            "readout",
+            _readout,
+            train_options.add_readout,
+            "train anew what reads the expression from a finished encoder",
+        ),
+        ("finder", _finder, train_options.add_finder, "train the face finder"),
+        (
+            "combination",
+            _combination,
+            train_combination.add_arguments,
+            "train what weighs MediaPipe together with our network",
+        ),
+        ("renderer", _renderer, _renderer_options, "train the network that draws rigs"),
+        ("animator", _animator, _animator_options, "train the network that drives any rig"),
+        ("export", _export, train_options.add_export, "write a trained expression network as ONNX"),
+    ):
+        options(_add(inner, verb, run, text))
+
+
+def _renderer_options(parser: argparse.ArgumentParser) -> None:
+    train_renderer.add_arguments(parser)
+    train_options.add_run(parser, batch=8, validate_every=250)
+
+
+def _animator_options(parser: argparse.ArgumentParser) -> None:
+    train_animator.add_arguments(parser)
+    train_options.add_run(parser, batch=8, validate_every=500)
 
 
 def _add(
@@ -169,59 +100,6 @@ def _add(
     )
     p.set_defaults(run=_with_torch(run))
     return p
-
-
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        required=True,
-        metavar="FOLDER[:WEIGHT]",
-        help="folders of shards; pictures are drawn in proportion to the weights, default 1",
-    )
-    parser.add_argument("--size", choices=SIZES, default="tiny", help="default %(default)s")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="processes that read pictures; default 0",
-    )
-    parser.add_argument(
-        "--validated",
-        type=int,
-        default=2048,
-        metavar="N",
-        help="validation pictures at most; default %(default)s",
-    )
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_common(parser, batch=128)
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak; default %(default)s")
-    parser.add_argument(
-        "--validate-every", type=int, default=1000, metavar="STEPS", help="default %(default)s"
-    )
-    parser.add_argument(
-        "--full-precision", action="store_true", help="compute in float32 instead of bfloat16"
-    )
-
-
-def _add_common(parser: argparse.ArgumentParser, *, batch: int) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the run")
-    parser.add_argument("--minutes", type=float, help="stop after this time")
-    parser.add_argument("--samples", type=int, metavar="N", help="stop after so many pictures")
-    parser.add_argument(
-        "--batch", type=int, default=batch, metavar="N", help="per process; default %(default)s"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--device", default="auto", help="cpu, cuda; default: a GPU if there is one"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="cores of each process; default 1"
-    )
 
 
 def _with_torch(

@@ -267,8 +267,8 @@ def _loop(args: argparse.Namespace, views: "ExpressionViews") -> "PerceptualLoop
     from freeavatar.renderer_net.net import TorchRenderer
     from freeavatar.rigs import registry
 
-    from .training.foundation_view import FoundationView, cut
     from .training.renderer_training import crop_of
+    from .training.torch_foundation import TorchFoundation, cut
 
     rigs = [registry.load(name) for name in args.perceptual_rigs]
     known = [load_identity(rig) for rig in rigs]
@@ -276,7 +276,7 @@ def _loop(args: argparse.Namespace, views: "ExpressionViews") -> "PerceptualLoop
         who.appearance or appearance_of(rig) for rig, who in zip(rigs, known, strict=True)
     ]
     renderer = TorchRenderer(_renderer_net(args.renderer), appearances)
-    view = FoundationView(args.foundation)
+    view = TorchFoundation(args.foundation)
     crops = [crop_of(rig, renderer.size) for rig in rigs]
     columns = [columns_of(who.descriptors) for who in known]
     return PerceptualLoop(

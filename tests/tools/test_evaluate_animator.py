@@ -76,5 +76,7 @@ def test_the_command_reads_shards_and_prints_both(
     assert {"named", "nameless"} <= rows.keys()
     assert rows["named"]["error"] > 0.02
     assert abs(rows["named"]["mean"]) < 0.5
-    assert main([*command, "--split", "validation"]) == 1
-    assert "no validation-*.tar" in capsys.readouterr().err
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert main(["eval", "animator", "--data", str(empty), "--rig", "mannequin"]) == 1
+    assert "holds no test-*.tar" in capsys.readouterr().err

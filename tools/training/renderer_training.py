@@ -37,8 +37,8 @@ from freeavatar.renderer_net.net import RendererConfig, RendererNet, TorchRender
 from freeavatar.rigs.camera import face_camera
 from freeavatar.rigs.spec import Rig
 
-from .foundation_view import FoundationView, cut, face_crop
 from .rig_feed import RigFeed, RigPictures
+from .torch_foundation import TorchFoundation, cut, face_crop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Trained(nn.Module):
 class Losses:
     """Of one batch."""
 
-    view: FoundationView
+    view: TorchFoundation
     crops: Sequence[Crop]
     weights: RendererWeights
 
@@ -109,7 +109,7 @@ def _bare(model: nn.Module) -> Trained:
 
 @torch.no_grad()
 def judged(
-    renderer: TorchRenderer, feed: RigFeed, view: FoundationView, crops: Sequence[Crop], most: int
+    renderer: TorchRenderer, feed: RigFeed, view: TorchFoundation, crops: Sequence[Crop], most: int
 ) -> dict[str, dict[str, float]]:
     """Figures of every rig, and of the points alone under ``points``.
 
@@ -147,7 +147,7 @@ def points_alone(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def figures_of(
-    colour: Tensor, mask: Tensor, batch: RigPictures, view: FoundationView, crop: Crop
+    colour: Tensor, mask: Tensor, batch: RigPictures, view: TorchFoundation, crop: Crop
 ) -> dict[str, float]:
     """How far drawn pictures are from a batch's.
 
@@ -199,7 +199,7 @@ def train_renderer(
         appearances: of the rigs.
         run: folder, budget and so on.
         processes: that train together.
-        foundation: see `FoundationView`.
+        foundation: see `TorchFoundation`.
         weights: of the losses.
         most: held-out pictures of each rig in a validation.
         facts: told in ``run.json``.
@@ -208,7 +208,7 @@ def train_renderer(
         TrainingError: see `freeavatar.foundation.training.loop.Run`.
     """
     training, held = feeds
-    view = FoundationView(foundation)
+    view = TorchFoundation(foundation)
     crops = [crop_of(rig, training.size) for rig in rigs]
     config = RendererConfig()
     model = Trained(TorchRenderer(RendererNet(config), list(appearances), size=training.size))
@@ -225,7 +225,7 @@ def train_renderer(
 
 
 def _validated(
-    model: nn.Module, feed: RigFeed, view: FoundationView, crops: Sequence[Crop], most: int
+    model: nn.Module, feed: RigFeed, view: TorchFoundation, crops: Sequence[Crop], most: int
 ) -> dict[str, Any]:
     figures = judged(_bare(model).renderer, feed, view, crops, most)
     kinds = next(iter(figures.values()))

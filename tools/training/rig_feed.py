@@ -64,7 +64,7 @@ class RigFeed:
         self.sources = [sample.source for sample in first]
         """What each rig is loaded by."""
         self.names = [sample.rig for sample in first]
-        self._controls = [len(sample.weights) for sample in first]
+        self._controls = [(len(s.weights), s.controls) for s in first]
         self.size = first[0].picture.shape[0]
         """Pixels a side."""
         if any(sample.picture.shape[0] != self.size for sample in first):
@@ -83,11 +83,16 @@ class RigFeed:
             RigError: a rig is not there any more.
         """
         rigs = [registry.load(source) for source in self.sources]
-        for rig, drawn in zip(rigs, self._controls, strict=True):
+        for rig, (drawn, names) in zip(rigs, self._controls, strict=True):
             if len(rig.controls) != drawn:
                 raise TrainingError(
                     f"rig {rig.name} has {len(rig.controls)} controls, its pictures were drawn "
                     f"with {drawn}; draw them again with: freeavatar data rig-renders"
+                )
+            if names and names != rig.names:
+                raise TrainingError(
+                    f"rig {rig.name} has other controls than its pictures were drawn with; draw "
+                    "them again with: freeavatar data rig-renders"
                 )
         return rigs
 

@@ -19,9 +19,9 @@ from freeavatar.renderer_net.net import RendererConfig, RendererNet
 from freeavatar.rigs import registry
 from freeavatar.tools.cli import main
 from freeavatar.tools.dataset import rig_renders
-from freeavatar.tools.training.foundation_view import FoundationView, cut
 from freeavatar.tools.training.renderer_card import write_card
 from freeavatar.tools.training.rig_feed import RigFeed
+from freeavatar.tools.training.torch_foundation import TorchFoundation, cut
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_the_torch_view_is_the_shipped_network() -> None:
     session = onnxruntime.InferenceSession(str(FULL_NETWORK))
     tokens, embedding = session.run(["tokens", "embedding"], {"crop": crops})
     pictures = torch.tensor(crops).permute(0, 3, 1, 2).float() / 255.0
-    view = FoundationView()
+    view = TorchFoundation()
     with torch.no_grad():
         seen = view.look(pictures)
         np.testing.assert_allclose(view.tokens(pictures).numpy(), tokens, atol=1e-3)

@@ -28,7 +28,7 @@ class Seen:
     """(N, 64) unit length."""
 
 
-class FoundationView(nn.Module):
+class TorchFoundation(nn.Module):
     """The expression network, frozen.
 
     Args:
@@ -44,7 +44,7 @@ class FoundationView(nn.Module):
         start_from(path, self.net, blank)
         self.net.eval().requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "FoundationView":
+    def train(self, mode: bool = True) -> "TorchFoundation":
         """It stays in evaluation mode."""
         return super().train(False)
 
@@ -57,22 +57,15 @@ class FoundationView(nn.Module):
             for block in stage:
                 x = block(x)
             maps.append(x)
-        tokens = self._tokens(x)
+        tokens = self.net.encoder.attended(x)
         side = round(tokens.shape[1] ** 0.5)
         maps.append(tokens.transpose(1, 2).reshape(len(tokens), -1, side, side))
         return Seen(features=maps[1:], embedding=self.net.heads(tokens).embedding)
 
     def tokens(self, crops: Tensor) -> Tensor:
         """(N, 64, 192) of crops (N, 3, 128, 128), sRGB 0..1."""
-        return self._tokens(self.net.encoder.stem(2.0 * crops - 1.0))
-
-    def _tokens(self, stem: Tensor) -> Tensor:
-        encoder = self.net.encoder
-        x = stem.flatten(2).transpose(1, 2) + encoder.positions
-        for block in encoder.blocks:
-            x = block(x)
-        out: Tensor = encoder.norm(x)
-        return out
+        tokens: Tensor = self.net.encoder(2.0 * crops - 1.0)
+        return tokens
 
 
 def cut(pictures: Tensor, crop: Crop) -> Tensor:
