@@ -11,7 +11,9 @@ from freeavatar.rigs.spec import FloatArray, Rig
 
 from .anchor_table import ANCHORS
 from .animator_model import AnimatorGroup
+from .identity import RigIdentity, load_identity
 from .motion import anchor_motion, anchor_positions
+from .naming import name_map
 from .proportions import feature_sizes
 from .solver import ExpressionSolver
 
@@ -104,21 +106,40 @@ class _Stream:
         self._asked = None
 
 
-def animate(rigs: Sequence[Rig], *, folder: Path | None = None) -> list[Animation]:
+def animate(
+    rigs: Sequence[Rig], *, folder: Path | None = None, everywhere: bool = True
+) -> list[Animation]:
     """Animate rigs that show one actor.
 
     Args:
         rigs: to be driven. One without a mesh has nothing but names, and is solved.
         folder: of the animator's network; None for the one that ships.
+        everywhere: False solves the rigs that are better off so, see `prefers_animator`.
 
     Raises:
         RigError: nothing says what a rig's controls do.
         ReaderError: the network is missing, damaged or another one.
     """
-    seen = [rig for rig in rigs if rig.mesh is not None]
-    stream = _Stream(AnimatorGroup(seen, folder=folder)) if seen else None
-    members = iter([] if stream is None else [Member(stream, i) for i in range(len(seen))])
-    return [Solved(rig) if rig.mesh is None else next(members) for rig in rigs]
+    seen = [(i, load_identity(rig)) for i, rig in enumerate(rigs) if rig.mesh is not None]
+    chosen = {i: who for i, who in seen if everywhere or prefers_animator(rigs[i], who)}
+    animated: list[Animation] = []
+    if chosen:
+        group = AnimatorGroup([rigs[i] for i in chosen], list(chosen.values()), folder=folder)
+        stream = _Stream(group)
+        animated = [Member(stream, i) for i in range(len(chosen))]
+    members = iter(animated)
+    return [next(members) if i in chosen else Solved(rig) for i, rig in enumerate(rigs)]
+
+
+def prefers_animator(rig: Rig, identity: RigIdentity) -> bool:
+    """Whether the animator is the better choice for a rig.
+
+    It is where names do not say what every control does, and where the rig was tuned. What a
+    complete set of ARKit names says exactly, the animator can only find out (see its model card).
+    """
+    known = identity.descriptors
+    seen = known.anchored or known.drawn
+    return seen and (identity.follow is not None or not name_map(rig).complete)
 
 
 def moves_eyes(rig: Rig) -> NDArray[np.bool_]:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .animator_config import CODE_SIZE
-from .columns import FLAGS, MOTION_SIZE, PICTURE_SIZE, Columns, padded
+from .columns import Columns
+from .rig_arrays import rig_arrays
+from .solver_matrices import SolverMatrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,14 @@ class RigBatch:
     """(R, C) bool; at least one column of each rig is valid."""
     code: Tensor
     """(R, 16) float32 learned identity code, added to the computed one; zeros for a rig without."""
+    step: Tensor
+    """(R, C, C) float32, `SolverMatrices.step`; this and the next three are 0 in padding."""
+    linear: Tensor
+    """(R, 52, C) float32"""
+    offset: Tensor
+    """(R, C) float32"""
+    regain: Tensor
+    """(R, C) float32"""
 
     def to(self, device: torch.device | str) -> "RigBatch":
         """The same on another device."""
@@ -48,9 +58,6 @@ class AnimatorBatch:
     all zero has none (recorded curves): blank some in training."""
     shapes: Tensor
     """(N, T, 52) float32 blendshapes 0..1 after calibration."""
-    solver: Tensor
-    """(N, T, C) float32 column weights (`Columns.of_weights`) of the nameless `ExpressionSolver`;
-    zeros for a rig without face points and in padding."""
     rig: Tensor
     """(N,) int64 row of ``rigs`` that each sequence is performed on."""
     rigs: RigBatch
@@ -62,7 +69,6 @@ class AnimatorBatch:
         return AnimatorBatch(
             tokens=self.tokens.to(device),
             shapes=self.shapes.to(device),
-            solver=self.solver.to(device),
             rig=self.rig.to(device),
             rigs=self.rigs.to(device),
             state=None if self.state is None else self.state.to(device),
@@ -70,27 +76,23 @@ class AnimatorBatch:
 
 
 def batch_rigs(
-    rigs: Sequence[Columns], codes: Sequence[NDArray[np.float32] | None] | None = None
+    rigs: Sequence[Columns],
+    codes: Sequence[NDArray[np.float32] | None] | None = None,
+    matrices: Sequence[SolverMatrices] | None = None,
 ) -> RigBatch:
     """Pad rigs to the same number of columns.
 
     Args:
         rigs: R of them, each with at least one column.
         codes: learned identity code (16,) of each, None for a rig without; None for none at all.
+        matrices: of each rig's solver; None computes them.
 
     Raises:
         ValueError: there is no rig, or one has no column.
     """
-    if not rigs or not all(len(rig.upper) for rig in rigs):
-        raise ValueError("a batch needs rigs, each with at least one control")
+    arrays = rig_arrays(rigs, matrices)
     codes = codes or [None] * len(rigs)
-    return RigBatch(
-        motion=torch.from_numpy(padded([rig.motion for rig in rigs], MOTION_SIZE)),
-        picture=torch.from_numpy(padded([rig.picture for rig in rigs], PICTURE_SIZE)),
-        flags=torch.from_numpy(padded([rig.flags for rig in rigs], len(FLAGS))),
-        upper=torch.from_numpy(padded([rig.upper for rig in rigs])),
-        valid=torch.from_numpy(padded([np.ones(len(rig.upper), np.float32) for rig in rigs]) > 0),
-        code=torch.from_numpy(
-            np.stack([np.zeros(CODE_SIZE) if c is None else c for c in codes]).astype(np.float32)
-        ),
-    )
+    learned = np.stack([np.zeros(CODE_SIZE) if c is None else c for c in codes])
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    tensors["valid"] = tensors["valid"] > 0
+    return RigBatch(code=torch.from_numpy(learned.astype(np.float32)), **tensors)

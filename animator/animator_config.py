@@ -25,13 +25,13 @@ STATE_SIZE = 64
 class AnimatorConfig(Config):
     """The multi-avatar animator."""
 
-    kind: ClassVar[str] = "animator/1"
+    kind: ClassVar[str] = "animator/2"
 
-    dim: int = 48
+    dim: int = 64
     """Width of queries and memory."""
-    layers: int = 2
+    layers: int = 1
     """Decoder layers."""
-    heads: int = 3
+    heads: int = 4
     """Attention heads of each layer; they divide ``dim``."""
     mlp_ratio: float = 2.0
     """Width of each layer's MLP in ``dim``."""

@@ -12,30 +12,46 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.onnx_session import KIND, Signature
 
 from .animator_batch import RigBatch
-from .animator_config import CODE_SIZE, SHAPES, STATE_SIZE, TOKEN_SIZE, TOKENS
+from .animator_config import (
+    CODE_SIZE,
+    SHAPES,
+    STATE_SIZE,
+    TOKEN_SIZE,
+    TOKENS,
+    AnimatorConfig,
+)
 from .animator_files import (
     FRAME_FILE,
     FRAME_SIGNATURE,
+    INJECTED,
     LAYERS,
     PAIR,
     RIG_FILE,
     RIG_SIGNATURE,
+    TRAINED_FILE,
 )
 from .animator_net import AnimatorNet, Described
 from .columns import FLAGS, MOTION_SIZE, PICTURE_SIZE
 from .decoder_layer import LayerWeights
+from .solver_matrices import MATRICES
+from .unrolled_solver import Problem
 
 OPSET = 17
 TOLERANCE = 1e-4
 """Most that any output may differ from torch's."""
 CHECKED = ((1, 1), (1, 52), (3, 300))
 """Rigs and columns with which the copy is checked."""
+
+OF_CONTROLS = len(Described._fields) - 1
+"""Outputs of the first file that are no layers."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -51,7 +67,7 @@ class Exported:
 
 
 def export_animator(net: AnimatorNet, folder: Path, *, facts: Mapping[str, str]) -> Exported:
-    """Write `RIG_FILE` and `FRAME_FILE`.
+    """Write `RIG_FILE`, `FRAME_FILE` and, to tune rigs with, `TRAINED_FILE`.
 
     Args:
         net: in evaluation mode, float32, on the CPU.
@@ -60,7 +76,7 @@ def export_animator(net: AnimatorNet, folder: Path, *, facts: Mapping[str, str])
 
     Raises:
         TrainingError: the network has another number of layers than files are made for, or what
-            was written does not say what the network says; neither file is then replaced.
+            was written does not say what the network says; no file is then replaced.
     """
     if net.config.layers != LAYERS:
         raise TrainingError(f"an animator of {net.config.layers} layers has no place in the files")
@@ -97,10 +113,35 @@ def export_animator(net: AnimatorNet, folder: Path, *, facts: Mapping[str, str])
             f"{folder}: the ONNX files differ from torch by {difference:.1e}; at most "
             f"{TOLERANCE:.0e} is allowed"
         )
+    trained = folder / f"{TRAINED_FILE}.part"
+    tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
+    save_file(tensors, trained, {KIND: FRAME_SIGNATURE.kind, **marked})
+    trained.chmod(0o644)
+    parts[TRAINED_FILE] = trained
     for name, part in parts.items():
         part.replace(folder / name)
     size = sum((folder / name).stat().st_size for name in parts)
     return Exported(folder=folder, bytes=size, difference=difference)
+
+
+def load_exported(folder: Path) -> AnimatorNet:
+    """The network that `export_animator` wrote, as torch has it, ready to be used.
+
+    Raises:
+        TrainingError: it is missing, damaged, or another version's.
+    """
+    path = folder / TRAINED_FILE
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if about.get(KIND) != FRAME_SIGNATURE.kind:
+            raise TrainingError(f"{path} is another version's animator; install freeavatar again")
+        net = AnimatorNet(AnimatorConfig.from_dict(json.loads(about["config"])))
+        net.load_state_dict(tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path} is missing or damaged: {error}") from error
+    return net.eval()
 
 
 class _PerRig(nn.Module):
@@ -117,12 +158,12 @@ class _PerRig(nn.Module):
             motion=motion,
             picture=picture,
             flags=flags,
-            upper=valid,
             valid=valid,
             code=code,
+            **dict.fromkeys(("upper", *MATRICES), valid),
         )
-        queries, layers = self.net.describe(rigs)
-        return (queries, *(part for layer in layers for kind in layer for part in kind))
+        *of_controls, layers = self.net.describe(rigs)
+        return (*of_controls, *(part for layer in layers for kind in layer for part in kind))
 
 
 class _PerFrame(nn.Module):
@@ -137,18 +178,20 @@ class _PerFrame(nn.Module):
         tokens: Tensor,
         shapes: Tensor,
         state: Tensor,
-        solver: Tensor,
         upper: Tensor,
         valid: Tensor,
-        queries: Tensor,
-        *injected: Tensor,
+        *rest: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        memory, state = self.net.remember(tokens.unsqueeze(1), shapes.unsqueeze(1), state)
+        problem, rest = Problem(*rest[: len(MATRICES)]), rest[len(MATRICES) :]
+        of_controls, injected = rest[:OF_CONTROLS], rest[OF_CONTROLS:]
+        reading = self.net.reading(tokens.unsqueeze(1), shapes.unsqueeze(1), state)
         pairs = list(zip(injected[::2], injected[1::2], strict=True))
         layers = [LayerWeights(*pairs[i : i + 3]) for i in range(0, len(pairs), 3)]
-        described = Described(queries, layers)
-        weights = self.net.decide(described, memory, solver.unsqueeze(1), upper, valid)
-        return weights.squeeze(1), state
+        queries, follow, trust = of_controls
+        described = Described(queries, follow, trust, layers)
+        memory = self.net.remember(reading)
+        weights = self.net.decide(described, problem, reading, memory, upper, valid)
+        return weights.squeeze(1), reading.state
 
 
 def _write(
@@ -186,10 +229,11 @@ def _write(
 
 def _axes(name: str) -> dict[int, str]:
     """Which axes are open: rigs, and columns where there are any."""
-    if name == "queries":
+    if name in ("queries", "follow", "linear"):
         return {0: "rigs", 2: "columns"}
-    columns = ("motion", "picture", "flags", "valid", "solver", "upper", "weights")
-    return {0: "rigs", 1: "columns"} if name in columns else {0: "rigs"}
+    if name == "step":
+        return {0: "rigs", 1: "columns", 2: "columns"}
+    return {0: "rigs"} if name in INJECTED or name == "code" else {0: "rigs", 1: "columns"}
 
 
 def _pair(net: AnimatorNet) -> str:
@@ -218,8 +262,11 @@ def _frame_rows(rigs: int, columns: int) -> Arrays:
         "tokens": make.standard_normal((1, TOKENS, TOKEN_SIZE)),
         "shapes": make.random((1, SHAPES)),
         "state": make.standard_normal((2, 1, STATE_SIZE)),
-        "solver": make.random((rigs, columns)),
         "upper": np.ones((rigs, columns)),
+        "step": make.standard_normal((rigs, columns, columns)) / (2.0 * columns),
+        "linear": make.standard_normal((rigs, SHAPES, columns)) / SHAPES,
+        "offset": make.standard_normal((rigs, columns)),
+        "regain": make.random((rigs, columns)),
     }
     return {k: v.astype(np.float32) for k, v in rows.items()}
 

@@ -6,13 +6,12 @@ from freeavatar.foundation.onnx_session import Signature
 
 from .animator_config import AnimatorConfig
 
-ANIMATOR_BY_DEFAULT = False
-"""Whether rigs are driven by the animator unless asked otherwise: not before one ships that beats
-the solver."""
 WEIGHTS = Path(__file__).parent / "weights"
 """Folder of the animator that ships."""
 RIG_FILE, FRAME_FILE = "animator_rig.onnx", "animator.onnx"
 """What runs once for each rig, and what runs once for each frame."""
+TRAINED_FILE = "animator.safetensors"
+"""The same network as torch has it, which rigs are tuned with."""
 PAIR = "pair"
 """Key of both files' metadata; files that say different things here do not belong together."""
 LAYERS = AnimatorConfig().layers
@@ -25,14 +24,17 @@ INJECTED = tuple(
 )
 """Outputs of the first file that the second takes in: (R, 1, inner, outer) and (R, 1, 1, outer)."""
 RIG_SIGNATURE = Signature(
-    kind="animator-rig/1",
+    kind="animator-rig/2",
     inputs=dict.fromkeys(("motion", "picture", "flags", "valid", "code")),
-    outputs=dict.fromkeys(("queries", *INJECTED)),
+    outputs=dict.fromkeys(("queries", "follow", "trust", *INJECTED)),
 )
 FRAME_SIGNATURE = Signature(
-    kind="animator/1",
+    kind="animator/2",
     inputs=dict.fromkeys(
-        ("tokens", "shapes", "state", "solver", "upper", "valid", "queries", *INJECTED)
+        (
+            *("tokens", "shapes", "state", "upper", "valid", "step", "linear", "offset", "regain"),
+            *RIG_SIGNATURE.outputs,
+        )
     ),
     outputs=dict.fromkeys(("weights", "state_after")),
 )

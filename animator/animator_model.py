@@ -19,9 +19,9 @@ from freeavatar.rigs.spec import FloatArray, Rig
 
 from .animator_config import CODE_SIZE, SHAPES, STATE_SIZE, TOKEN_SIZE, TOKENS
 from .animator_files import FRAME_FILE, FRAME_SIGNATURE, PAIR, RIG_FILE, RIG_SIGNATURE, WEIGHTS
-from .columns import Columns, columns_of, padded
+from .columns import Columns, columns_of
 from .identity import RigIdentity, load_identity
-from .solver import ExpressionSolver
+from .rig_arrays import rig_arrays
 
 Values = NDArray[np.float64]
 
@@ -50,20 +50,20 @@ class AnimatorGroup:
             identities = [load_identity(rig) for rig in rigs]
         self.rigs = tuple(rigs)
         self._parts = [_Part(rig, who) for rig, who in zip(rigs, identities, strict=True)]
-        columns = [part.columns for part in self._parts]
-        self._given = {
-            "upper": padded([c.upper for c in columns]),
-            "valid": padded([np.ones(len(c.upper), np.float32) for c in columns]),
-        }
+        arrays = rig_arrays([part.columns for part in self._parts])
         folder = folder or WEIGHTS
         once = _opened(folder / RIG_FILE, RIG_SIGNATURE, {})
-        self._given |= _described(once, columns, [who.code for who in identities])
-        count, most = self._given["upper"].shape
+        arrays |= _described(once, arrays, [who.code for who in identities])
+        for row, (part, who) in enumerate(zip(self._parts, identities, strict=True)):
+            part.learned(who, arrays["follow"][row], arrays["trust"][row])
+        self._given = {
+            name: array for name, array in arrays.items() if name in FRAME_SIGNATURE.inputs
+        }
+        count, most = arrays["upper"].shape
         sizes = {"rigs": count, "columns": most}
         self._network = _opened(folder / FRAME_FILE, FRAME_SIGNATURE, sizes)
         if self._network.about.get(PAIR) != once.about.get(PAIR):
             raise ReaderError(f"{folder}: {RIG_FILE} and {FRAME_FILE} are of two trainings")
-        self._solved = np.zeros((count, most), np.float32)
         self.state: FloatArray = np.zeros((2, 1, STATE_SIZE), np.float32)
         """Temporal context of the stream; never written in place, so it may be kept and put back.
         """
@@ -79,13 +79,10 @@ class AnimatorGroup:
             ValueError: the tokens have another shape.
         """
         shapes = np.clip(np.asarray(blendshapes, np.float32), 0.0, 1.0)
-        for row, part in zip(self._solved, self._parts, strict=True):
-            row[: len(part.columns.upper)] = part.solved(shapes)
         told = self._network.run(
             tokens=_rows_of(tokens),
             shapes=shapes.reshape(1, SHAPES),
             state=self.state,
-            solver=self._solved,
             **self._given,
         )
         self.state = told["state_after"]
@@ -125,7 +122,7 @@ class Animator:
 
 
 class _Part:
-    """One rig of a group: its columns, and the solver that the network corrects."""
+    """One rig of a group: its columns, and its controls' ranges."""
 
     def __init__(self, rig: Rig, identity: RigIdentity) -> None:
         known = identity.descriptors
@@ -142,16 +139,13 @@ class _Part:
         self.columns: Columns = columns_of(known)
         self._neutral = rig.neutral.astype(np.float64)
         self._span = np.array([c.maximum for c in rig.controls], np.float64) - self._neutral
-        anchored = rig.anchors is not None and rig.mesh is not None
-        self._solver = ExpressionSolver(rig, use_names=False) if anchored else None
-        self._nothing = np.zeros(len(self.columns.upper), np.float32)
 
-    def solved(self, shapes: FloatArray) -> FloatArray:
-        """Column weights (C,) that the nameless solver gives; zeros without a face."""
-        if self._solver is None:
-            return self._nothing
-        values = self._solver.solve(shapes)
-        return self.columns.of_weights((values - self._neutral) / self._span)
+    def learned(self, identity: RigIdentity, follow: FloatArray, trust: FloatArray) -> None:
+        """Add what tuning learned to (52, C or more) and (C or more,), in place."""
+        count = len(self.columns.upper)
+        for sides, there in ((identity.follow, follow), (identity.trust, trust)):
+            if sides is not None:
+                there[..., :count] += self.columns.of_sides(sides)
 
     def values(self, row: FloatArray) -> Values:
         """Control values (K,) of column weights (C or more,)."""
@@ -160,17 +154,12 @@ class _Part:
 
 
 def _described(
-    network: Network, columns: Sequence[Columns], codes: Sequence[FloatArray | None]
+    network: Network, arrays: Mapping[str, FloatArray], codes: Sequence[FloatArray | None]
 ) -> dict[str, FloatArray]:
     """What the first file says of rigs: their queries and their versions of the layers."""
     learned = [np.zeros(CODE_SIZE) if code is None else code for code in codes]
-    told = network.run(
-        motion=padded([c.motion for c in columns], columns[0].motion.shape[1]),
-        picture=padded([c.picture for c in columns], columns[0].picture.shape[1]),
-        flags=padded([c.flags for c in columns], columns[0].flags.shape[1]),
-        valid=padded([np.ones(len(c.upper), np.float32) for c in columns]),
-        code=np.stack(learned).astype(np.float32),
-    )
+    given = {name: arrays[name] for name in RIG_SIGNATURE.inputs if name != "code"}
+    told = network.run(code=np.stack(learned).astype(np.float32), **given)
     # In the order of their axes in memory, a frame need not copy them.
     return {name: np.ascontiguousarray(array) for name, array in told.items()}
 

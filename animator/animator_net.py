@@ -1,9 +1,10 @@
 """The animator: one network that turns an expression into the controls of any rig.
 
-Every control is a query, encoded from what it does; the memory it asks is the expression: the
-foundation's finer features, the blendshapes (each encoded from what it does on a head that we know,
-so that a shape and a control that do the same look the same), and what came before. Names and order
-are not seen. The answer corrects the nameless solver's: an untrained network returns that.
+First come the nameless solver's answer, unrolled, and the blendshapes of the known head which a
+control was matched with: it follows them. Then every control is a query; the memory it asks is the
+expression: the foundation's finer features, the blendshapes (each encoded from what it does on the
+known head, so that a shape and a control that do the same look the same), and what came before.
+Names and order are not seen. An untrained network answers as the unrolled solver does.
 
 Sources:
     Vaswani et al., Attention Is All You Need, NeurIPS 2017.
@@ -18,27 +19,19 @@ import torch
 from torch import Tensor, nn
 
 from .animator_batch import AnimatorBatch, RigBatch
-from .animator_config import (
-    CODE_SIZE,
-    SHAPES,
-    STATE_SIZE,
-    TOKEN_SIDE,
-    TOKEN_SIZE,
-    TOKENS,
-    AnimatorConfig,
-)
+from .animator_config import CODE_SIZE, SHAPES, AnimatorConfig
 from .columns import Columns
 from .control_encoder import ControlEncoder
 from .decoder_layer import HIDDEN, DecoderLayer, LayerWeights, Memory
+from .expression_reading import ExpressionReading, Reading, within
 from .identity_injection import IdentityEncoder
-from .temporal_context import TemporalContext
+from .shape_matching import Looks, ShapeMatching
+from .unrolled_solver import EyeLimit, Problem, unrolled
 
 BEYOND = 0.05
 """How far the weights' sigmoid reaches beyond 0 and 1, so that both are reached exactly."""
-JOINED = 2
-"""Tokens along each side of the square that is looked up as one."""
-STEPS = 2
-"""Powers of the solver's weight that a query is told."""
+POWERS = 2
+"""Powers of the linear answer that a query is told."""
 
 
 class Described(NamedTuple):
@@ -46,7 +39,22 @@ class Described(NamedTuple):
 
     queries: Tensor
     """(R, 1, C, dim)"""
+    follow: Tensor
+    """(R, 52, C) how each control follows each blendshape, beside the solver."""
+    trust: Tensor
+    """(R, C) how far the solver is believed; 1 untrained."""
     layers: list[LayerWeights]
+
+
+class Answer(NamedTuple):
+    """What the animator says of N sequences of T frames."""
+
+    weights: Tensor
+    """(N, T, C) column weights, 0..`RigBatch.upper`; 0 in padding."""
+    shapes: Tensor
+    """(N, T, 52) the blendshapes as it reads them."""
+    state: Tensor
+    """(2, N, 64) temporal context after the last frame."""
 
 
 class AnimatorNet(nn.Module):
@@ -67,13 +75,12 @@ class AnimatorNet(nn.Module):
         self.controls = ControlEncoder(dim, pictures=config.pictures)
         self.identity = IdentityEncoder(dim)
         self.plain_identity = None if config.injection else nn.Linear(CODE_SIZE, dim)
-        self.token = nn.Linear(JOINED**2 * TOKEN_SIZE, dim)
-        self.place = nn.Parameter(0.02 * torch.randn(TOKENS // JOINED**2, dim))
-        self.absent = nn.Parameter(0.02 * torch.randn(TOKENS // JOINED**2, dim))
+        self.reading = ExpressionReading(dim)
+        self.eyes = EyeLimit()
+        self.matching = ShapeMatching(dim, pictures=config.pictures)
         self.shape_value = nn.Linear(dim, dim)
-        self.context = TemporalContext(dim)
         self.memory_norm = nn.LayerNorm(dim)
-        self.solved = nn.Linear(STEPS, dim)
+        self.solved = nn.Linear(POWERS, dim)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.last_norm = nn.LayerNorm(dim)
         self.change = nn.Linear(dim, 1)
@@ -85,64 +92,62 @@ class AnimatorNet(nn.Module):
         for name, rows in _reference_rows(reference).items():
             self.register_buffer(name, rows)
 
-    def forward(self, batch: AnimatorBatch) -> Tensor:
-        """Column weights (N, T, C), 0..``upper``, 0 in padding.
+    def forward(self, batch: AnimatorBatch) -> Answer:
+        """Column weights, and more.
 
-        While training, gradients pass the limits as if they were not there: a column that rests on
-        its limit by mistake can still be told so.
+        While training, gradients pass the limits as if they were not there.
         """
-        return self.perform(batch)[0]
+        return self.perform(batch, self.describe(batch.rigs))
 
-    def perform(self, batch: AnimatorBatch) -> tuple[Tensor, Tensor]:
-        """Column weights as of `forward`, and the temporal context (2, N, 64) after the last."""
-        described = self.describe(batch.rigs)
-        layers = [_rows(layer, batch.rig) for layer in described.layers]
-        memory, state = self.remember(batch.tokens, batch.shapes, batch.state)
+    def perform(self, batch: AnimatorBatch, described: Described) -> Answer:
+        """What a batch shows, on rigs that were described."""
+        reading = self.reading(batch.tokens, batch.shapes, batch.state)
+        rigs, rig = batch.rigs, batch.rig
         weights = self.decide(
-            Described(described.queries[batch.rig], layers),
-            memory,
-            batch.solver,
-            batch.rigs.upper[batch.rig],
-            batch.rigs.valid[batch.rig],
+            Described(
+                described.queries[rig],
+                described.follow[rig],
+                described.trust[rig],
+                [_rows(layer, rig) for layer in described.layers],
+            ),
+            Problem(rigs.step[rig], rigs.linear[rig], rigs.offset[rig], rigs.regain[rig]),
+            reading,
+            self.remember(reading),
+            rigs.upper[rig],
+            rigs.valid[rig],
         )
-        return weights, state
+        return Answer(weights, reading.shapes, reading.state)
 
     def describe(self, rigs: RigBatch) -> Described:
         """Encode the controls of R rigs and generate their layers."""
         encoded = self.controls(rigs.motion, rigs.picture, rigs.flags)
+        follow, trust = self.matching(
+            Looks(rigs.motion, rigs.picture, rigs.flags, encoded),
+            Looks(
+                self.reference_motion, self.reference_picture, self.reference_flags, self._known()
+            ),
+            rigs.valid.to(encoded.dtype),
+        )
         code = self.identity(encoded, rigs.valid.to(encoded.dtype)) + rigs.code
         if self.plain_identity is not None:
             encoded = encoded + self.plain_identity(code)[:, None]
-        return Described(encoded.unsqueeze(1), [layer.weights(code) for layer in self._layers()])
+        layers = [layer.weights(code) for layer in self._layers()]
+        return Described(encoded.unsqueeze(1), follow, trust, layers)
 
-    def remember(
-        self, tokens: Tensor, shapes: Tensor, state: Tensor | None = None
-    ) -> tuple[list[Memory], Tensor]:
-        """What every layer looks up of ``N · T`` expressions, and the temporal context after them.
-
-        Args:
-            tokens: (N, T, 64, 192) of any float type; all zero where a frame has none.
-            shapes: (N, T, 52).
-            state: (2, N, 64) or None.
-        """
-        tokens = tokens.to(shapes.dtype)
-        if state is None:
-            state = shapes.new_zeros(2, len(shapes), STATE_SIZE)
-        context, state = self.context(tokens.mean(dim=2), shapes, state)
-        present = (tokens.abs().amax(dim=(2, 3), keepdim=True) > 0).to(shapes.dtype)
-        seen = self.token(_squares(tokens)) + self.place
-        seen = present * seen + (1.0 - present) * self.absent
-        known = self.controls(self.reference_motion, self.reference_picture, self.reference_flags)
-        shown = known + shapes.unsqueeze(-1) * self.shape_value(known)
-        memory = torch.cat([seen, shown, context.unsqueeze(2)], dim=2).flatten(0, 1)
-        memory = self.memory_norm(memory)
-        return [layer.remember(memory) for layer in self._layers()], state
+    def remember(self, reading: Reading) -> list[Memory]:
+        """What every layer looks up of ``N · T`` expressions."""
+        known = self._known()
+        shown = known + reading.shapes.unsqueeze(-1) * self.shape_value(known)
+        memory = torch.cat([reading.seen, shown, reading.context.unsqueeze(2)], dim=2)
+        memory = self.memory_norm(memory.flatten(0, 1))
+        return [layer.remember(memory) for layer in self._layers()]
 
     def decide(
         self,
         described: Described,
+        problem: Problem,
+        reading: Reading,
         memory: Sequence[Memory],
-        solver: Tensor,
         upper: Tensor,
         valid: Tensor,
     ) -> Tensor:
@@ -150,12 +155,13 @@ class AnimatorNet(nn.Module):
 
         Args:
             described: of the N rigs.
+            problem: of the N rigs.
+            reading: of N sequences, or of one for all.
             memory: of ``N · T`` expressions, or of one for all.
-            solver: (N, T, C).
             upper: (N, C).
             valid: (N, C) bool.
         """
-        share = solver / upper.clamp(min=1e-6).unsqueeze(1)
+        share = self._linear(described, problem, reading.shapes)
         powers = torch.stack([share, share * share], dim=-1)
         x = described.queries + self.solved(powers)
         real = valid.to(x.dtype)
@@ -163,10 +169,20 @@ class AnimatorNet(nn.Module):
         for layer, weights, looked_up in zip(self._layers(), described.layers, memory, strict=True):
             x = layer(x, weights, looked_up, hidden)
         changed = corrected(share, self.change(self.last_norm(x)).squeeze(-1))
-        within = changed.clamp(0.0, 1.0)
-        if self.training:
-            within = changed + (within - changed).detach()
-        return within * (upper * real).unsqueeze(1)
+        return within(changed, self.training) * (upper * real).unsqueeze(1)
+
+    def _linear(self, described: Described, problem: Problem, shapes: Tensor) -> Tensor:
+        """Shares (N, T, C) of the largest weights, before the layers."""
+        trusted = problem._replace(regain=problem.regain * described.trust)
+        solved = unrolled(trusted, self.eyes(shapes))
+        return within(solved + shapes @ described.follow, self.training)
+
+    def _known(self) -> Tensor:
+        """(52, dim) the blendshapes of the known head, encoded."""
+        known: Tensor = self.controls(
+            self.reference_motion, self.reference_picture, self.reference_flags
+        )
+        return known
 
     def _layers(self) -> list[DecoderLayer]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
@@ -184,13 +200,6 @@ def corrected(share: Tensor, change: Tensor) -> Tensor:
     """
     logit = torch.log((share + BEYOND) / (1.0 + BEYOND - share))
     return torch.sigmoid(logit + change) * (1.0 + 2.0 * BEYOND) - BEYOND
-
-
-def _squares(tokens: Tensor) -> Tensor:
-    """(N, T, 64, 192) to (N, T, 16, 4 · 192), neighbours side by side."""
-    side = TOKEN_SIDE // JOINED
-    frames = tokens.reshape(*tokens.shape[:2], side, JOINED, side, JOINED * TOKEN_SIZE)
-    return frames.transpose(3, 4).flatten(4).flatten(2, 3)
 
 
 def _rows(layer: LayerWeights, rig: Tensor) -> LayerWeights:

@@ -5,7 +5,6 @@ minimum lies below neutral, one of opposite motion. A column's weight is 0 at ne
 negative; 1 is the control's maximum, `Columns.upper` the most it may take. Names are not kept.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +42,8 @@ class Columns:
     """(C, 308) change of the foundation's view at weight 1, see `Descriptors.picture`."""
     flags: FloatArray
     """(C, 6) see `FLAGS`."""
+    found: NDArray[np.bool_]
+    """(A,) face points that the rig has."""
 
     def of_weights(self, weights: NDArray[np.floating]) -> FloatArray:
         """Column weights (..., C) of unit weights (..., K)."""
@@ -54,6 +55,19 @@ class Columns:
         count = int((self.signs > 0).sum())
         out = np.array(columns[..., :count], np.float32)
         out[..., self.controls[count:]] -= columns[..., count:]
+        return out
+
+    def of_sides(self, sides: FloatArray) -> FloatArray:
+        """(..., C) of something known for both sides of each control, (2, ..., K)."""
+        first, second = sides[..., self.controls]
+        return np.asarray(np.where(self.signs > 0, first, second), np.float32)
+
+    def to_sides(self, columns: FloatArray) -> FloatArray:
+        """(2, ..., K) of (..., C); 0 where a control has no negative side."""
+        count = int((self.signs > 0).sum())
+        out = np.zeros((2, *columns.shape[:-1], count), np.float32)
+        out[0] = columns[..., :count]
+        out[1][..., self.controls[count:]] = columns[..., count:]
         return out
 
 
@@ -92,13 +106,5 @@ def columns_of(descriptors: Descriptors) -> Columns:
         motion=(rows[controls] * signs[:, None]).astype(np.float32),
         picture=(descriptors.picture[controls] * signs[:, None]).astype(np.float32),
         flags=flags.astype(np.float32),
+        found=descriptors.found,
     )
-
-
-def padded(rows: Sequence[FloatArray], width: int | None = None) -> FloatArray:
-    """Stack arrays (C_i, width) or (C_i,) as (R, C, width) or (R, C), zeros behind the shorter."""
-    most = max(len(row) for row in rows)
-    out = np.zeros((len(rows), most, *(() if width is None else (width,))), np.float32)
-    for i, row in enumerate(rows):
-        out[i, : len(row)] = row
-    return out

@@ -1,7 +1,7 @@
 """Everything the networks know of one rig, and the file that keeps it.
 
 ``identity.safetensors`` lies in a registered rig's folder, smaller ones beside the built-in rigs.
-Its arrays are named ``descriptors.…``, ``appearance.…``, ``code`` and ``renderer_code``; its
+Its arrays are named ``descriptors.…``, ``appearance.…`` and, after tuning, as in `LEARNED`; its
 metadata says for which controls and for which state of the rig they were made.
 """
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.renderer_net.appearance import PREFIX as OF_APPEARANCE
 from freeavatar.renderer_net.appearance import Appearance
 from freeavatar.renderer_net.dots import CODE as RENDERER_CODE
@@ -39,6 +40,13 @@ from .descriptors import (
 
 log = logging.getLogger(__name__)
 
+LEARNED: Mapping[str, tuple[int | None, ...]] = {
+    "code": (CODE_SIZE,),
+    "follow": (2, len(BLENDSHAPES), None),
+    "trust": (2, None),
+    "renderer_code": (RENDERER_CODE,),
+}
+"""Shapes of what tuning learns; None is the number of controls."""
 KIND = "rig-identity/1"
 FILE_NAME = "identity.safetensors"
 LARGEST_FILE = 1 << 30
@@ -56,6 +64,11 @@ class RigIdentity:
     """None where the rig could not be drawn, and in the small files of the built-in rigs."""
     code: FloatArray | None = None
     """(16,) learned addition to the animator's identity code; None without tuning."""
+    follow: FloatArray | None = None
+    """(2, 52, K) learned addition to how controls follow blendshapes, at their positive and their
+    negative side; None without tuning."""
+    trust: FloatArray | None = None
+    """(2, K) learned addition to how far the solver is believed; None without tuning."""
     renderer_code: FloatArray | None = None
     """(16,) learned code of the neural renderer; None without tuning."""
 
@@ -180,8 +193,8 @@ def _arrays(identity: RigIdentity) -> dict[str, NDArray[Any]]:
     arrays = descriptor_arrays(identity.descriptors)
     if identity.appearance is not None:
         arrays |= identity.appearance.arrays()
-    codes = {"code": identity.code, "renderer_code": identity.renderer_code}
-    arrays |= {n: np.asarray(c, np.float32) for n, c in codes.items() if c is not None}
+    learned = {name: getattr(identity, name) for name in LEARNED}
+    arrays |= {n: np.asarray(c, np.float32) for n, c in learned.items() if c is not None}
     # Not ascontiguousarray, which makes arrays of single numbers.
     return {name: np.array(array, order="C") for name, array in arrays.items()}
 
@@ -220,8 +233,7 @@ def _identity(arrays: Mapping[str, NDArray[Any]], count: int) -> RigIdentity:
     return RigIdentity(
         descriptors=descriptors,
         appearance=appearance,
-        code=_code(arrays, "code", CODE_SIZE),
-        renderer_code=_code(arrays, "renderer_code", RENDERER_CODE),
+        **{name: _learned(arrays, name, count) for name in LEARNED},
     )
 
 
@@ -234,11 +246,12 @@ def _appearance(arrays: Mapping[str, NDArray[Any]]) -> Appearance | None:
         raise RigError(f"appearance: {error}") from None
 
 
-def _code(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> FloatArray | None:
+def _learned(arrays: Mapping[str, NDArray[Any]], name: str, count: int) -> FloatArray | None:
     if name not in arrays:
         return None
-    if arrays[name].shape != (size,):
-        raise RigError(f"{name} is {arrays[name].shape}, not ({size},)")
+    shape = tuple(count if size is None else size for size in LEARNED[name])
+    if arrays[name].shape != shape:
+        raise RigError(f"{name} is {arrays[name].shape}, not {shape}")
     return np.asarray(arrays[name], np.float32)
 
 
@@ -250,4 +263,9 @@ def _ordered(identity: RigIdentity, stored: list[str], rig: Rig) -> RigIdentity:
     appearance = identity.appearance
     if appearance is not None and not np.array_equal(order, np.arange(len(stored))):
         appearance = replace(appearance, displacements=appearance.displacements[order])
-    return replace(identity, descriptors=descriptors, appearance=appearance)
+    learned = {
+        name: array[..., order] if LEARNED[name][-1] is None else array
+        for name in LEARNED
+        if (array := getattr(identity, name)) is not None
+    }
+    return replace(identity, descriptors=descriptors, appearance=appearance, **learned)

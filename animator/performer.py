@@ -23,7 +23,6 @@ from freeavatar.rigs.rotation import angles_from_matrix, matrix_from_angles
 from freeavatar.rigs.spec import Rig, RigFrame, Take
 
 from .animation import Animation, Member, Solved, animate, moves_eyes
-from .animator_files import ANIMATOR_BY_DEFAULT
 from .calibration import AutomaticNeutral, Neutral
 from .gains import gains_for, read_gains
 from .naming import SHAPE_INDEX, name_map
@@ -45,13 +44,14 @@ class PerformerOptions:
     """Per-control corrections, see `freeavatar.animator.gains`."""
     use_names: bool = True
     """False drives the rig by what its controls do, whatever they are called."""
-    animator: bool = ANIMATOR_BY_DEFAULT
-    """Whether the animator drives the rig, by what its controls do; False takes the solver."""
+    animator: bool | None = None
+    """Whether the animator drives the rig, by what its controls do; False takes the solver, None
+    what is better for the rig (`animation.prefers_animator`)."""
     animator_folder: Path | None = None
     """Holds the animator's network; None for the one that ships."""
 
 
-FINISHED_TAKE = PerformerOptions(smooth=0.0, automatic_neutral=False)
+FINISHED_TAKE = PerformerOptions(smooth=0.0, automatic_neutral=False, animator=False)
 """Options for a take that was recorded and cleaned elsewhere: its curves are taken as they are."""
 
 
@@ -253,9 +253,10 @@ def performers_of(rigs: Sequence[Rig], options: PerformerOptions | None = None) 
 
 
 def _animations(rigs: Sequence[Rig], options: PerformerOptions) -> list[Animation]:
-    if options.animator:
-        return animate(rigs, folder=options.animator_folder)
-    return [Solved(rig, use_names=options.use_names) for rig in rigs]
+    if options.animator is False or not (options.animator or options.use_names):
+        return [Solved(rig, use_names=options.use_names) for rig in rigs]
+    everywhere = options.animator is True
+    return animate(rigs, folder=options.animator_folder, everywhere=everywhere)
 
 
 def _named_eyes(rig: Rig) -> NDArray[np.bool_]:

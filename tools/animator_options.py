@@ -15,14 +15,15 @@ def add_animator_options(group: Any) -> None:
         "--animator",
         action="store_true",
         default=None,
-        help="drive rigs with the animator network, by what their controls do",
+        help="drive all rigs with the animator network, by what their controls do; default: those "
+        "whose names do not say it all, and those that were tuned",
     )
     either.add_argument(
         "--solver",
         dest="animator",
         action="store_false",
         default=None,
-        help="drive rigs with the least-squares solver, by names and by what their controls do",
+        help="drive all rigs with the least-squares solver, by names and by what their controls do",
     )
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 EPILOG = """\
 The faces are those of people that no network has learned from: the test-*.tar that `freeavatar
 data` writes. "nameless" is the solver without control names, which is all that the animator has;
-"named" is the solver as `drive` uses it.
+"named" is the solver with them. Columns: mean correlation of the face points' motion with a known
+head's; "own" with the rig's own motion, where ARKit's names tell it; mean error of the controls
+that have these names; "drawn" distance of what the drawn rig and the actor express (one minus the
+cosine of the embeddings).
 
 examples:
   freeavatar eval animator --data data/puppets data/avatars --rig mannequin --rig hero.glb
@@ -52,6 +56,13 @@ def add_animator(kinds: Any) -> None:
         metavar="N",
         help="faces that are read (default: %(default)s)",
     )
+    p.add_argument(
+        "--drawn",
+        type=whole_number(0, math.inf),
+        default=0,
+        metavar="N",
+        help="faces for which every rig is drawn and read, too (default: none)",
+    )
     p.add_argument("--json", action="store_true", help="figures for scripts")
     p.set_defaults(run=run)
 
@@ -59,9 +70,11 @@ def add_animator(kinds: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
     from freeavatar.animator.reference import built_in_reference
+    from freeavatar.foundation.expression_model import ExpressionModel
     from freeavatar.rigs import registry
 
     from .evaluation.animator_figures import followed, hard_table, table
+    from .evaluation.drawn_expressions import expressed
     from .face_points import anchor_finder
 
     finder = anchor_finder(None)
@@ -69,12 +82,15 @@ def run(args: argparse.Namespace) -> int:
     methods = _methods(args.animator)
     readings = read_faces(args.data, args.limit)
     source = built_in_reference()
+    look = partial(expressed, model=ExpressionModel())
     figures: dict[str, dict[str, Followed]] = {}
     for rig in rigs:
         rows = figures.setdefault(rig.name, {})
         for name, make in methods.items():
             try:
-                rows[name] = followed(rig, make(rig), readings, source)
+                rows[name] = followed(
+                    rig, make(rig), readings, source, expressed=look, drawn=args.drawn
+                )
             except RigError as error:
                 print(f"{rig.name}, {name}: {error}", file=sys.stderr)
     if args.json:
@@ -109,6 +125,7 @@ def read_faces(folders: list[Path], limit: int) -> "Readings":
         known=np.nan_to_num(truth.blendshapes).astype(np.float32),
         read=np.clip(np.concatenate([o.blendshapes for o in outputs]), 0.0, 1.0),
         tokens=np.concatenate([o.tokens for o in outputs]),
+        embedding=np.concatenate([o.embedding for o in outputs]),
     )
 
 
@@ -155,8 +172,10 @@ def _plain(figures: "dict[str, dict[str, Followed]]", faces: int) -> dict[str, A
     rows = {
         rig: {
             method: {
-                "mean": one.mean,
-                "error": one.error,
+                "mean": _known(one.mean),
+                "own": _known(one.own),
+                "error": _known(one.error),
+                "drawn": _known(one.distance),
                 "motion": dict(one.motion),
                 "hard": dict(one.hard),
             }
@@ -165,3 +184,7 @@ def _plain(figures: "dict[str, dict[str, Followed]]", faces: int) -> dict[str, A
         for rig, by_method in figures.items()
     }
     return {"faces": faces, "rigs": rows}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

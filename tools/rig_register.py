@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from freeavatar.foundation.errors import ReaderError
 from freeavatar.rigs.errors import RenderError
 
 from .face_points import anchor_finder, given_anchors
+from .rig_tune import MINUTES, tune
 
 if TYPE_CHECKING:
     from freeavatar.animator.identity import RigIdentity
@@ -28,6 +30,7 @@ examples:
   freeavatar rig register head_v3.glb --name hero --force
   freeavatar rig register robot.glb --no-anchors    no face to find: driven by names and pictures
   freeavatar rig register dragon.glb --anchors dragon.toml
+  freeavatar rig register hero.vrm --tune           ten minutes more; again after an interruption
   freeavatar rig register dragon.glb --anchors nose_tip=512,430 chin=512,700 \\
       eye_corner_outer_left=690,330 mouth_corner_left=620,560
 
@@ -42,6 +45,10 @@ upper_lip_line, chin, jaw_angle_left. In a file they are lines of a table:
   [points]
   nose_tip = [512, 430]
   chin = [512, 700]
+
+With --tune the rig then performs faces that are known and is drawn, and what is particular to it is
+learned; the networks that all rigs share stay as they are. What is no better than before is not
+kept. It needs torch: pip install 'freeavatar[train]'.
 
 The rig is kept with a copy of its file in your data folder; edit its rig.toml to change ranges or
 what a control stands for.
@@ -70,11 +77,61 @@ def add_register(inner: Any, add: AddVerb) -> None:
     )
     p.add_argument("--no-pictures", action="store_true", help="do not draw what controls look like")
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="landmark model")
+    p.add_argument("--tune", action="store_true", help="learn what is particular to the rig")
+    p.add_argument(
+        "--tune-minutes",
+        type=_minutes,
+        default=MINUTES,
+        metavar="M",
+        help="time of learning with --tune; default %(default)s",
+    )
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0.0 < minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time: minutes, above 0")
+    return minutes
 
 
 def _register(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
 
+    rig = _there(args) if args.tune and not args.force else None
+    if rig is None:
+        rig, report = _fresh(args)
+    else:
+        report = {"rig": rig.name}
+        print(f"{rig.name} is registered already and is tuned now.", file=sys.stderr)
+    place = registry.folder() / rig.name
+    if args.tune:
+        from freeavatar.animator.identity import load_identity
+
+        known = load_identity(rig)
+        report["tuned"] = tune(rig, known, place / "tuning", args.tune_minutes, quiet=args.json)
+    if args.json:
+        print(json.dumps({**report, "folder": str(place)}, indent=1, ensure_ascii=False))
+    else:
+        print(f"Registered as {rig.name}. Try: freeavatar rig show {rig.name}", file=sys.stderr)
+    return 0
+
+
+def _there(args: argparse.Namespace) -> "Rig | None":
+    """The rig, where this file is registered already."""
+    from freeavatar.rigs import registry
+    from freeavatar.rigs.loaders.load import load_rig
+
+    name = args.name or registry.name_from(args.file)
+    if name not in registry.registered():
+        return None
+    rig = registry.load(name)
+    return rig if load_rig(args.file).source_sha256 == rig.source_sha256 else None
+
+
+def _fresh(args: argparse.Namespace) -> tuple["Rig", dict[str, Any]]:
     kept: list[RigIdentity] = []
 
     def keep(rig: "Rig", folder: Path) -> None:
@@ -84,13 +141,7 @@ def _register(args: argparse.Namespace) -> int:
         write_identity(rig, kept[0], folder / FILE_NAME)
 
     rig = _registered(args, _finder(args), keep)
-    report = _report(args, rig, kept[0])
-    if args.json:
-        place = registry.folder() / rig.name
-        print(json.dumps({**report, "folder": str(place)}, indent=1, ensure_ascii=False))
-    else:
-        print(f"Registered as {rig.name}. Try: freeavatar rig show {rig.name}", file=sys.stderr)
-    return 0
+    return rig, _report(args, rig, kept[0])
 
 
 def _registered(

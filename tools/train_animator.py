@@ -4,7 +4,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib import metadata
@@ -15,9 +15,6 @@ from freeavatar.foundation.errors import TrainingError
 
 if TYPE_CHECKING:
     from freeavatar.animator.training.batches import Performances
-    from freeavatar.animator.training.expression_views import ExpressionViews
-    from freeavatar.animator.training.perceptual import PerceptualLoop
-    from freeavatar.animator.training.training_rig import RigSource
     from freeavatar.foundation.training.distributed import Processes
     from freeavatar.foundation.training.loop import RunOptions
 
@@ -91,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--renderer",
         type=Path,
         metavar="RUN",
-        help="of train renderer, for the perceptual loop; default: its points alone",
+        help="of train renderer, for the perceptual loop; default: the renderer that ships",
     )
     add(
         "--perceptual-rigs",
@@ -133,6 +130,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="no training: write the best of --out there as ONNX, with its model card",
     )
+    add(
+        "--figures",
+        type=Path,
+        metavar="FILE",
+        help="with --export: what eval animator --json said, for the model card",
+    )
 
 
 def run(
@@ -148,11 +151,19 @@ def run(
     from freeavatar.animator.animator_config import AnimatorConfig
     from freeavatar.animator.training.animator_training import AnimatorOptions, train_animator
 
+    from .training.animator_data import known_reference, perceptual_loop
+
     training = _performances(args, "train")
     held = _performances(args, "validation")
     loop = None
     if "perceptual" not in args.without and not args.separate_decoders:
-        loop = _loop(args, training.views)
+        loop = perceptual_loop(
+            args.perceptual_rigs,
+            training.views,
+            renderer=args.renderer,
+            foundation=args.foundation,
+            seed=args.seed,
+        )
     with processes(args) as joined:
         state = train_animator(
             training,
@@ -169,7 +180,7 @@ def run(
             options(args),
             joined,
             loop=loop,
-            reference=_reference(),
+            reference=known_reference(),
             facts={
                 "command": shlex.join(["freeavatar", *sys.argv[1:]]),
                 "drawn rigs": args.perceptual_rigs if loop is not None else [],
@@ -182,14 +193,17 @@ def run(
 
 
 def _told(figures: dict[str, Any]) -> dict[str, Any]:
-    keys = ("weight error", "motion error")
-    both = (f"{who}{key}" for key in keys for who in ("", "solver "))
+    from freeavatar.animator.training.validation import ERRORS
+
+    both = (f"{who}{key}" for key in ERRORS for who in ("", "solver "))
     return {key: figures[key] for key in (*both, "score") if key in figures}
 
 
 def _performances(args: argparse.Namespace, split: str) -> "Performances":
     from freeavatar.animator.training.batches import Performances
     from freeavatar.animator.training.performances import Stage, gather_performances
+
+    from .training.animator_data import open_rigs, open_views
 
     kept = args.kept or args.out
     open_faces = partial(open_views, args.data, split, _faces(args, split), kept / f"{split}-faces")
@@ -221,90 +235,6 @@ def _points(args: argparse.Namespace) -> Path:
     return path
 
 
-def open_views(data: Sequence[Path], split: str, count: int, kept: Path) -> "ExpressionViews":
-    """What the foundation reads in the faces of a split, opened in each process."""
-    from freeavatar.animator.training.expression_views import gather_views
-    from freeavatar.foundation.expression_model import ExpressionModel
-
-    return gather_views(data, split, count, kept, ExpressionModel(threads=1))
-
-
-def open_rigs(synth: Path | None, points: Path, split: str, drawn: float) -> "RigSource":
-    """The made-up rigs of a split's people, opened in each process."""
-    from freeavatar.animator.control_pictures import foundation_view
-    from freeavatar.foundation.bundle import bundle_at_hand
-
-    from .dataset.avatars import detector
-    from .dataset.people import People
-    from .dataset.procedural_rigs import ProceduralRigs
-
-    if synth is None or not synth.is_dir():
-        raise TrainingError("made-up rigs are made of heads: name their folder with --synth")
-    try:
-        people = People(synth, points, split, detector(bundle_at_hand()))
-    except (FileNotFoundError, ValueError) as error:
-        raise TrainingError(str(error)) from error
-    return ProceduralRigs(people, view=foundation_view() if drawn > 0 else None, drawn=drawn)
-
-
-def _reference() -> Any:
-    from freeavatar.animator.identity import load_identity
-    from freeavatar.animator.reference import REFERENCE_RIG
-    from freeavatar.animator.reference_columns import reference_columns
-    from freeavatar.rigs import registry
-
-    known = load_identity(registry.load(REFERENCE_RIG)).descriptors
-    return reference_columns(known=known)
-
-
-def _loop(args: argparse.Namespace, views: "ExpressionViews") -> "PerceptualLoop":
-    """The perceptual loop over rigs that are drawn by the neural renderer."""
-    from freeavatar.animator.columns import columns_of
-    from freeavatar.animator.identity import load_identity
-    from freeavatar.animator.training.perceptual import DrawnRig, PerceptualLoop
-    from freeavatar.animator.training.training_rig import nameless
-    from freeavatar.renderer_net.capturing import appearance_of
-    from freeavatar.renderer_net.net import TorchRenderer
-    from freeavatar.rigs import registry
-
-    from .training.renderer_training import crop_of
-    from .training.torch_foundation import TorchFoundation, cut
-
-    rigs = [registry.load(name) for name in args.perceptual_rigs]
-    known = [load_identity(rig) for rig in rigs]
-    appearances = [
-        who.appearance or appearance_of(rig) for rig, who in zip(rigs, known, strict=True)
-    ]
-    renderer = TorchRenderer(_renderer_net(args.renderer), appearances)
-    view = TorchFoundation(args.foundation)
-    crops = [crop_of(rig, renderer.size) for rig in rigs]
-    columns = [columns_of(who.descriptors) for who in known]
-    return PerceptualLoop(
-        renderer,
-        [
-            DrawnRig(columns=c, solved=nameless(rig, c))
-            for rig, c in zip(rigs, columns, strict=True)
-        ],
-        lambda pictures, rig: view.look(cut(pictures, crops[rig])).embedding,
-        views,
-        seed=args.seed,
-    )
-
-
-def _renderer_net(path: Path | None) -> Any:
-    """The trained renderer, or the untrained one, which shows the points as they are."""
-    from freeavatar.foundation.training import checkpoints
-    from freeavatar.foundation.training.loop import BEST
-    from freeavatar.renderer_net.net import RendererConfig, RendererNet
-
-    if path is None:
-        return RendererNet(RendererConfig())
-    checkpoint = checkpoints.load(path / BEST if path.is_dir() else path)
-    net = RendererNet(RendererConfig.from_dict(checkpoint.state.config))
-    checkpoints.fill(net, checkpoint.part("average.renderer.net"))
-    return net
-
-
 def _export(args: argparse.Namespace) -> int:
     from freeavatar.animator.animator_export import export_animator
     from freeavatar.animator.training.animator_training import load_animator
@@ -318,6 +248,18 @@ def _export(args: argparse.Namespace) -> int:
     }
     exported = export_animator(net, args.export, facts=facts)
     card = args.export / "animator.md"
-    card.write_text(animator_card(exported, net, state))
+    card.write_text(animator_card(exported, net, state, _real(args.figures)))
     print(f"{exported.folder}: {exported.bytes / 1e6:.1f} MB; {card}")
     return 0
+
+
+def _real(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}") from error
+    if not isinstance(told, dict) or "rigs" not in told:
+        raise TrainingError(f"{path}: expected what freeavatar eval animator --json prints")
+    return told

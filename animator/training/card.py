@@ -8,24 +8,42 @@ from freeavatar.animator.animator_net import AnimatorNet
 from freeavatar.foundation.training.card import without_folders
 from freeavatar.foundation.training.checkpoints import State
 
-FIGURES = ("weight error", "motion error", "faceless weight error", "unsteadiness", "calm")
+from .validation import ERRORS
+
+FIGURES = (*ERRORS, "faceless weight error", "unsteadiness", "calm")
 
 
-def animator_card(exported: Exported, net: AnimatorNet, state: State) -> str:
+METHODS = {"animator": "animator", "nameless": "nameless solver", "named": "solver with names"}
+MEASURED = {
+    "mean": "motion of a known head",
+    "own": "its own motion",
+    "error": "error of the controls",
+    "drawn": "distance of the expression",
+}
+"""Figures of ``freeavatar eval animator --json``, and what they are called."""
+
+
+def animator_card(
+    exported: Exported, net: AnimatorNet, state: State, real: Mapping[str, Any] | None = None
+) -> str:
     """What the network is, what it learned from, how it does and what it cannot do.
 
     Args:
         exported: what was written.
         net: the network.
         state: of the checkpoint; figures are those of its validation.
+        real: what ``freeavatar eval animator --json`` said of it.
+
+    Raises:
+        ValueError: ``real`` is something else.
     """
     facts = state.facts
     lines = [
-        "# animator.onnx, animator_rig.onnx",
+        "# animator.onnx, animator_rig.onnx, animator.safetensors",
         "",
         "Turns what the foundation reads in a face into the controls of any rig, by what each "
         "control does; names are not looked at. The first file runs once a frame, the second once "
-        "a rig.",
+        "a rig; the third is the same network as torch has it, with which rigs are tuned.",
         "",
         *_network(exported, net),
         f"- Trained on {state.samples:,} frames in {state.seconds / 3600:.2f} h; perceptual loop: "
@@ -46,10 +64,10 @@ def animator_card(exported: Exported, net: AnimatorNet, state: State) -> str:
         "",
         f"On {facts.get('held rigs', 0):,} made-up rigs of people who lent no face to those "
         "trained on, showing validation people, against the weights that come closest to the same "
-        "person's own ARKit shapes; in brackets the nameless solver. Real rigs: see `freeavatar "
-        "eval animator`.",
+        "person's own ARKit shapes; in brackets the nameless solver.",
         "",
         *_figures(facts.get("validation", {})),
+        *_real(real),
         "",
         "## Limits",
         "",
@@ -59,6 +77,39 @@ def animator_card(exported: Exported, net: AnimatorNet, state: State) -> str:
         "- A rig without face points is understood by drawings alone, which say less.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _real(real: Mapping[str, Any] | None) -> list[str]:
+    if real is None:
+        return ["", "Real rigs: see `freeavatar eval animator`."]
+    try:
+        rows = [
+            f"| {rig} | {METHODS[method]} | "
+            + " | ".join(_number(figures[name]) for name in MEASURED)
+            + " |"
+            for rig, methods in real["rigs"].items()
+            for method, figures in methods.items()
+        ]
+        faces = int(real["faces"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"these are no figures of eval animator --json: {error}") from None
+    return [
+        "",
+        f"On real rigs, with {faces} faces of test people (`freeavatar eval animator`): the "
+        "correlation of the face points' motion with that of a known head and, where ARKit's names "
+        "tell it, with the rig's own; mean error of the controls with these names; distance of "
+        "what drawn rig and actor express. The nameless solver has the same information as the "
+        "animator; the solver with names is what drives rigs with a complete set of ARKit names "
+        "that were not tuned.",
+        "",
+        f"| rig | driven by | {' | '.join(MEASURED.values())} |",
+        "|---|---|" + "---|" * len(MEASURED),
+        *rows,
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.3f}"
 
 
 def _network(exported: Exported, net: AnimatorNet) -> list[str]:

@@ -5,20 +5,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .batches import TrainingBatch
+from freeavatar.animator.animator_net import Answer
 
-SMALLEST = 1e-6
-"""Square of a motion under a root, so that none has an endless slope."""
+from .batches import TrainingBatch
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnimatorWeights:
     """How much each loss counts."""
 
-    weights: float = 10.0
-    """Absolute error of the column weights."""
+    weights: float = 20.0
+    """Squared error of the column weights."""
+    sureness: float = 5.0
+    """Their absolute error: what probably rests should rest."""
     motion: float = 1.0
-    """How far the face points are from where they should be, in weighted features."""
+    """Square of how far the face points are from where the head's own shapes would have them, in
+    weighted features."""
+    followed: float = 1.0
+    """The same from where the known head's points would have them, as the solver sees it."""
+    expression: float = 0.1
+    """Squared error of the blendshapes that were read."""
     steadiness: float = 4.0
     """How differently the weights change from frame to frame."""
     calm: float = 4.0
@@ -31,24 +37,30 @@ class AnimatorWeights:
     """One minus the cosine of what the foundation sees in the drawn rig and in the actor."""
 
 
-def supervised_losses(found: Tensor, batch: TrainingBatch) -> dict[str, Tensor]:
-    """Losses against the best weights, by the names of `AnimatorWeights`.
+def supervised_losses(answer: Answer, batch: TrainingBatch) -> dict[str, Tensor]:
+    """Losses against what is right, by the names of `AnimatorWeights`.
+
+    Squares more than absolute values: by these alone, controls that are seldom used and hardly
+    seen (the tongue) would rest for ever, as the likeliest is that they do.
 
     Args:
-        found: (N, T, C) column weights.
+        answer: what the animator said.
         batch: what was asked.
     """
-    given = batch.given
+    given, found = batch.given, answer.weights
     valid = given.rigs.valid[given.rig].to(found.dtype)[:, None]
+    motion = given.rigs.motion[given.rig]
     wrong = found - batch.ideal
-    moved = wrong @ given.rigs.motion[given.rig]
     changed = wrong[:, 1:] - wrong[:, :-1]
     calm = batch.calm.to(found.dtype)[..., None]
     return {
-        "weights": _mean(wrong.abs(), valid),
-        "motion": (moved.square().sum(dim=-1) + SMALLEST).sqrt().mean(),
+        "weights": _mean(wrong.square(), valid),
+        "sureness": _mean(wrong.abs(), valid),
+        "motion": (wrong @ motion).square().sum(dim=-1).mean(),
+        "followed": ((found - batch.followed) @ motion).square().sum(dim=-1).mean(),
+        "expression": (answer.shapes - batch.truth).square().sum(dim=-1).mean(),
         "steadiness": _mean(changed.abs(), valid),
-        "calm": _mean((found - batch.ideal).clamp(min=0.0), valid * calm),
+        "calm": _mean(wrong.clamp(min=0.0), valid * calm),
         "symmetry": _asymmetry(found, batch, valid),
         "sparsity": _mean(found.abs(), valid),
     }

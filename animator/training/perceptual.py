@@ -9,7 +9,6 @@ Source:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 
 from freeavatar.animator.animator_batch import AnimatorBatch, batch_rigs
 from freeavatar.animator.columns import Columns
-from freeavatar.foundation.expression import FloatArray
 from freeavatar.renderer_net.net import TorchRenderer
 from freeavatar.renderer_net.splatting import studio_light
 
@@ -28,21 +26,12 @@ Embedding = Callable[[Tensor, int], Tensor]
 """Pictures (N, 3, S, S) sRGB 0..1 of a rig of that number to embeddings (N, 64) of unit length."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class DrawnRig:
-    """A rig that the renderer draws."""
-
-    columns: Columns
-    solved: Callable[[FloatArray], FloatArray]
-    """The nameless solver's column weights (C,) of coefficients (52,)."""
-
-
 class PerceptualLoop:
     """Costs of what drawn rigs express, on faces of which nothing is known.
 
     Args:
         renderer: of the rigs, in their order; is frozen.
-        rigs: that are drawn.
+        rigs: that are drawn, their columns.
         embedding: the frozen foundation's, differentiable.
         views: faces.
         count: faces at a time, all on one rig.
@@ -52,7 +41,7 @@ class PerceptualLoop:
     def __init__(
         self,
         renderer: TorchRenderer,
-        rigs: Sequence[DrawnRig],
+        rigs: Sequence[Columns],
         embedding: Embedding,
         views: ExpressionViews,
         *,
@@ -61,7 +50,7 @@ class PerceptualLoop:
     ) -> None:
         self.renderer = renderer.eval().requires_grad_(False)
         self._rigs, self._embedding, self._views = rigs, embedding, views
-        self._batches = [batch_rigs([rig.columns]) for rig in rigs]
+        self._batches = [batch_rigs([rig]) for rig in rigs]
         self._count = count
         self._make = np.random.default_rng([seed, 9])
         self._turns = self._in_turn()
@@ -70,13 +59,13 @@ class PerceptualLoop:
         """Mean of one minus the cosine between what the next faces and the rig express."""
         number = next(self._turns)
         batch, wanted = self._faces(number)
-        found = animator(batch)[:, -1]
+        found = animator(batch).weights[:, -1]
         pictures = self.drawn(number, found)
         return (1.0 - (self._embedding(pictures, number) * wanted).sum(dim=-1)).mean()
 
     def drawn(self, number: int, found: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) of a rig with column weights (N, C)."""
-        weights = unit_weights(self._rigs[number].columns, found)
+        weights = unit_weights(self._rigs[number], found)
         count = len(weights)
         pictures, _ = self.renderer.render(
             number,
@@ -98,12 +87,9 @@ class PerceptualLoop:
         shapes = np.stack([self._views.shapes[pictures, v] for v in seen], axis=1)
         tokens = np.stack([self._views.tokens_of(pictures, v) for v in seen], axis=1)
         tokens[self._make.random(self._count) < BLIND] = 0.0
-        solved = self._rigs[number].solved
-        solver = np.stack([[solved(row) for row in face] for face in shapes]).astype(np.float32)
         batch = AnimatorBatch(
             tokens=torch.from_numpy(tokens),
             shapes=torch.from_numpy(shapes),
-            solver=torch.from_numpy(solver),
             rig=torch.zeros(self._count, dtype=torch.int64),
             rigs=self._batches[number],
         )

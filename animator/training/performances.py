@@ -26,7 +26,7 @@ from .expression_views import ExpressionViews
 from .sequences import Sequences, random_sequences
 from .training_rig import RigSource, TrainingRig
 
-COLUMNS = ("controls", "signs", "upper", "motion", "picture", "flags")
+COLUMNS = ("controls", "signs", "upper", "motion", "picture", "flags", "found")
 SHOWN = ("pictures", "view", "share", "blind", "shapes", "truth")
 HALVES = ("motion", "picture", "shapes", "truth", "solver", "ideal")
 """Kept in half precision."""
@@ -41,7 +41,7 @@ class Performance:
     """(C,) see `TrainingRig.mirrored`."""
     sequences: Sequences
     solver: FloatArray
-    """(S, T, C) the nameless solver's column weights."""
+    """(S, T, C) the nameless solver's column weights for what was read, to compare with."""
     ideal: FloatArray
     """(S, T, C) the best column weights."""
 

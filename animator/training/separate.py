@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from freeavatar.animator.animator_batch import AnimatorBatch, RigBatch
 from freeavatar.animator.animator_config import AnimatorConfig
-from freeavatar.animator.animator_net import AnimatorNet
+from freeavatar.animator.animator_net import AnimatorNet, Answer
 from freeavatar.animator.columns import Columns
 
 
@@ -24,14 +24,16 @@ class SeparateAnimators(nn.Module):
         super().__init__()
         self.each = nn.ModuleList(AnimatorNet(config, reference) for _ in range(count))
 
-    def forward(self, batch: AnimatorBatch, numbers: Tensor) -> Tensor:
-        """Column weights (N, T, C).
+    def forward(self, batch: AnimatorBatch, numbers: Tensor) -> Answer:
+        """See `AnimatorNet.forward`; without state.
 
         Args:
             batch: what is shown, on R rigs.
             numbers: (R,) which network each rig has.
         """
-        out = torch.zeros_like(batch.solver)
+        most = batch.rigs.upper.shape[1]
+        weights = batch.shapes.new_zeros(*batch.shapes.shape[:2], most)
+        shapes = torch.zeros_like(batch.shapes)
         for row, number in enumerate(numbers.tolist()):
             mine = torch.nonzero(batch.rig == row).flatten()
             if len(mine):
@@ -39,9 +41,10 @@ class SeparateAnimators(nn.Module):
                 part = AnimatorBatch(
                     tokens=batch.tokens[mine],
                     shapes=batch.shapes[mine],
-                    solver=batch.solver[mine],
                     rig=torch.zeros_like(mine),
                     rigs=alone,
                 )
-                out = out.index_copy(0, mine, self.each[number](part))
-        return out
+                answer = self.each[number](part)
+                weights = weights.index_copy(0, mine, answer.weights)
+                shapes = shapes.index_copy(0, mine, answer.shapes)
+        return Answer(weights, shapes, shapes.new_zeros(2, len(shapes), 0))

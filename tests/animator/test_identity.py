@@ -15,6 +15,7 @@ from freeavatar.animator.descriptors import VIEW_SIZE, Descriptors, descriptors_
 from freeavatar.animator.identity import (
     CODE_SIZE,
     KIND,
+    LEARNED,
     RigIdentity,
     fingerprint,
     identity_paths,
@@ -56,13 +57,15 @@ def some_appearance(controls: int) -> Appearance:
 
 
 def some_identity(rig: Rig) -> RigIdentity:
-    """Descriptors with pictures of noise, an appearance and both codes."""
+    """Descriptors with pictures of noise, an appearance and all that is learned."""
     count = len(rig.controls)
     noise = MAKE.standard_normal((count, VIEW_SIZE)).astype(np.float32)
     return RigIdentity(
         descriptors=replace(descriptors_of(rig), picture=noise, drawn=True),
         appearance=some_appearance(count),
         code=MAKE.standard_normal(CODE_SIZE).astype(np.float32),
+        follow=MAKE.standard_normal((2, 52, count)).astype(np.float32),
+        trust=MAKE.standard_normal((2, count)).astype(np.float32),
         renderer_code=MAKE.standard_normal(CODE_SIZE).astype(np.float32),
     )
 
@@ -77,8 +80,8 @@ def test_an_identity_comes_back(face: Rig, tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(back.descriptors.lowest, [0.0, -1.0, 0.0])
     np.testing.assert_allclose(back.appearance.points, kept.appearance.points)
-    np.testing.assert_array_equal(back.code, kept.code)
-    np.testing.assert_array_equal(back.renderer_code, kept.renderer_code)
+    for name in LEARNED:
+        np.testing.assert_array_equal(getattr(back, name), getattr(kept, name))
     assert back.appearance.field_of_view == pytest.approx(0.4)
     assert sorted(p.name for p in path.parent.iterdir()) == [path.name]
 
@@ -102,6 +105,10 @@ def test_order_number_and_ranges_of_controls_may_change(face: Rig, tmp_path: Pat
         back.appearance.displacements, kept.appearance.displacements[[2, 0]], rtol=1e-3, atol=1e-3
     )
     np.testing.assert_allclose(back.descriptors.lowest, [-0.5, 0.0])
+    assert kept.follow is not None and kept.trust is not None
+    np.testing.assert_array_equal(back.follow, kept.follow[..., [2, 0]])
+    np.testing.assert_array_equal(back.trust, kept.trust[..., [2, 0]])
+    np.testing.assert_array_equal(back.code, kept.code)
 
 
 def test_meanings_do_not_count(face: Rig) -> None:
@@ -217,6 +224,7 @@ def damaged(path: Path, rig: Rig, **changes: Any) -> None:
         {"descriptors__motion": None},
         {"code": np.zeros(5, np.float32)},
         {"code": np.full(CODE_SIZE, np.inf, np.float32)},
+        {"follow": np.zeros((2, 52, 4), np.float32)},
         {"appearance__points": None},
         {"appearance__points": np.zeros((2, 2), np.float32)},
         {"appearance__field_of_view": np.zeros(4, np.float32)},

@@ -12,6 +12,7 @@ from freeavatar.renderer_net.export import export_renderer
 from freeavatar.renderer_net.model import NeuralRenderer
 from freeavatar.renderer_net.net import RendererConfig, RendererNet, TorchRenderer
 from freeavatar.renderer_net.splatting import studio_light
+from freeavatar.renderer_net.warm_start import exported_renderer
 from freeavatar.rigs.errors import RenderError, RigError
 from freeavatar.rigs.spec import Control, Rig, RigFrame
 
@@ -89,3 +90,20 @@ def test_what_does_not_fit_is_refused(file: Path, appearance: Appearance, tmp_pa
     onnx.save(foreign, tmp_path / "foreign.onnx")
     with pytest.raises(RenderError, match="kind poem/1"):
         NeuralRenderer(RIG, appearance, weights=tmp_path / "foreign.onnx")
+
+
+def test_a_file_becomes_the_network_again(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = RendererNet(RendererConfig(widths=(8, 8, 16))).eval()
+    torch.nn.init.normal_(net.leave.weight, std=0.05)
+    path = tmp_path / "renderer.onnx"
+    export_renderer(net, path, facts={})
+    back = exported_renderer(path)
+    assert back.config == net.config
+    for name, value in net.state_dict().items():
+        assert torch.equal(back.state_dict()[name], value), name
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(RenderError, match="damaged"):
+        exported_renderer(path)
+    with pytest.raises(RenderError, match="missing"):
+        exported_renderer(tmp_path / "none.onnx")

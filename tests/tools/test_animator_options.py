@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from freeavatar.animator.animator_files import ANIMATOR_BY_DEFAULT, WEIGHTS
+from freeavatar.animator.animator_files import WEIGHTS
 from freeavatar.animator.performer import PerformerOptions
 from freeavatar.tools.animator_options import with_animator
 from freeavatar.tools.cli import main
@@ -24,7 +24,7 @@ def test_one_of_both_is_taken(verb: str) -> None:
     for words, expected in (
         (["--animator"], True),
         (["--solver"], False),
-        ([], ANIMATOR_BY_DEFAULT),
+        ([], None),
     ):
         options = with_animator(PerformerOptions(), parsed(verb, *words))
         assert options.animator is expected

@@ -42,6 +42,7 @@ def test_perfect_reading_gives_perfect_controls_and_motion(readings: Readings) -
     one = followed(rig, Solved("mannequin", True), perfect, source)
     assert one.error < 1e-6
     assert one.mean > 0.97
+    assert one.own > 0.99 and np.isnan(one.distance)
     assert one.hard and min(one.hard.values()) > 0.999
     noisy = followed(rig, Solved("mannequin", True), readings, source)
     assert noisy.error > 0.02
@@ -52,7 +53,7 @@ def test_perfect_reading_gives_perfect_controls_and_motion(readings: Readings) -
 def test_a_rig_without_names_is_judged_by_its_motion(readings: Readings) -> None:
     source = built_in_reference()
     one = followed(registry.load("fox"), Solved("fox", False), readings, source)
-    assert 0.3 < one.mean <= 1.0
+    assert 0.3 < one.mean <= 1.0 and np.isnan(one.own)
     lines = table({"fox": {"nameless": one}}, ["nameless", "animator"])
     assert len(lines) == 2 and "fox" in lines[1]
     assert "nameless" in hard_table({"fox": {"nameless": one}}, ["nameless"])[0]
@@ -69,12 +70,13 @@ def test_the_command_reads_shards_and_prints_both(
             sample = Sample(picture=picture, identity="x", domain="avatar", blendshapes=shapes)
             tar.write(pack(sample, f"{number:06d}"))
     command = ["eval", "animator", "--data", str(tmp_path), "--rig", "mannequin"]
-    assert main([*command, "--json"]) == 0
+    assert main([*command, "--json", "--drawn", "3"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["faces"] == 24
     rows = told["rigs"]["mannequin"]
     assert {"named", "nameless"} <= rows.keys()
     assert rows["named"]["error"] > 0.02
+    assert 0.05 < rows["named"]["drawn"] < 2.0
     assert abs(rows["named"]["mean"]) < 0.5
     empty = tmp_path / "empty"
     empty.mkdir()

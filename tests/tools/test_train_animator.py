@@ -1,19 +1,20 @@
 """The command: what it refuses, and what it writes of a finished run."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from freeavatar.animator.animator_config import AnimatorConfig
-from freeavatar.animator.animator_files import FRAME_FILE, RIG_FILE
+from freeavatar.animator.animator_files import FRAME_FILE, RIG_FILE, TRAINED_FILE
 from freeavatar.animator.animator_net import AnimatorNet
 from freeavatar.animator.reference_columns import reference_columns
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.training import checkpoints
 from freeavatar.foundation.training.loop import BEST
 from freeavatar.tools.cli import main
-from freeavatar.tools.train_animator import open_rigs
+from freeavatar.tools.training.animator_data import open_rigs
 
 torch.set_num_threads(1)
 
@@ -27,15 +28,26 @@ def finished(folder: Path, *, separate: bool = False) -> Path:
     return folder
 
 
-def test_a_finished_run_becomes_two_files_and_a_card(
+def test_a_finished_run_becomes_files_and_a_card(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, weights = finished(tmp_path / "run"), tmp_path / "weights"
     asked = ["train", "animator", "--data", str(tmp_path), "--out", str(folder)]
     assert main([*asked, "--export", str(weights)]) == 0
-    assert {p.name for p in weights.iterdir()} == {RIG_FILE, FRAME_FILE, "animator.md"}
+    files = {RIG_FILE, FRAME_FILE, TRAINED_FILE, "animator.md"}
+    assert {p.name for p in weights.iterdir()} == files
     assert "7 rigs that nobody has made" in (weights / "animator.md").read_text()
     assert "MB" in capsys.readouterr().out
+    rows = {"animator": {"mean": 0.51, "own": None, "error": 0.125, "drawn": 0.25}}
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps({"faces": 12, "rigs": {"hero": rows}}))
+    exported = [*asked, "--export", str(weights), "--figures"]
+    assert main([*exported, str(figures)]) == 0
+    card = (weights / "animator.md").read_text()
+    assert "| hero | animator | 0.510 | - | 0.125 | 0.250 |" in card and "with 12 faces" in card
+    figures.write_text("{}")
+    assert main([*exported, str(figures)]) == 1
+    assert "eval animator --json" in capsys.readouterr().err
 
 
 def test_separate_networks_are_not_exported(

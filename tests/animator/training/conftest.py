@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from freeavatar.animator.anchor_table import ANCHORS
+from freeavatar.animator.animator_batch import batch_rigs
 from freeavatar.animator.columns import Columns, columns_of
 from freeavatar.animator.descriptors import VIEW_SIZE, Descriptors
 from freeavatar.animator.training.expression_views import MIRRORED, PART, VIEWS, ExpressionViews
 from freeavatar.animator.training.performances import Performance, perform
 from freeavatar.animator.training.sequences import random_sequences
 from freeavatar.animator.training.training_rig import TrainingRig
+from freeavatar.animator.unrolled_solver import EyeLimit, Problem, unrolled
 from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
 
 torch.set_num_threads(1)
@@ -75,7 +77,7 @@ def views() -> ExpressionViews:
 @pytest.fixture(scope="session")
 def make_rig() -> MakeRig:
     """``make_rig(count, seed)``: its right answer is one shape for each column, the baseline's is
-    half of that."""
+    the unrolled solver's."""
 
     def build(count: int = 6, seed: int = 0) -> TrainingRig:
         columns = described(count, seed)
@@ -84,9 +86,16 @@ def make_rig() -> MakeRig:
         def ideal(shapes: FloatArray) -> FloatArray:
             return np.minimum(shapes[shown], columns.upper).astype(np.float32)
 
+        rigs, limit = batch_rigs([columns]), EyeLimit()
+        problem = Problem(rigs.step, rigs.linear, rigs.offset, rigs.regain)
+
+        def solved(shapes: FloatArray) -> FloatArray:
+            shares = unrolled(problem, limit(torch.from_numpy(shapes).float())[None, None])
+            return np.asarray(shares[0, 0].clamp(max=1.0).numpy() * columns.upper)
+
         return TrainingRig(
             columns=columns,
-            solved=lambda shapes: (0.5 * ideal(shapes)).astype(np.float32),
+            solved=solved,
             ideal=ideal,
             mirrored=None,
         )

@@ -1,0 +1,96 @@
+"""Tunes a registered rig: what the animator and the neural renderer should know of it alone.
+
+Everything lies in a folder beside the rig until it is done, so that a run that was interrupted goes
+on where it was.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from freeavatar.animator.animator_export import load_exported
+from freeavatar.animator.animator_files import WEIGHTS
+from freeavatar.animator.columns import Columns, columns_of
+from freeavatar.animator.identity import RigIdentity
+from freeavatar.animator.solver import ExpressionSolver
+from freeavatar.animator.training.batches import Performances
+from freeavatar.animator.training.expression_views import ExpressionViews, gather_views
+from freeavatar.animator.training.performances import perform
+from freeavatar.animator.training.sequences import random_sequences
+from freeavatar.animator.training.training_rig import (
+    Solve,
+    TrainingRig,
+    mirrored_columns,
+    nameless,
+)
+from freeavatar.animator.training.tuning import Tuned, tune_animator
+from freeavatar.foundation.expression_model import ExpressionModel
+from freeavatar.foundation.training.loop import LAST, RunOptions
+from freeavatar.foundation.training.schedule import Budget, Schedule
+from freeavatar.rigs.spec import FloatArray, Rig
+
+FACES = Path(__file__).parents[1] / "data" / "faces"
+"""Shards of rendered heads that ship: to learn from, and of other people to judge by."""
+COUNT = 1000
+"""Faces at most."""
+SEQUENCES = {"train": 160, "validation": 32}
+RATE = 5e-3
+
+
+def tune_rig_animator(
+    rig: Rig, identity: RigIdentity, folder: Path, minutes: float, *, weights: Path = WEIGHTS
+) -> Tuned:
+    """Learn how the animator should drive one rig.
+
+    Right is what the solver makes of the true expressions, which goes by names where the rig has
+    names that are known, and by face points elsewhere.
+
+    Args:
+        rig: registered, with something that tells what its controls do.
+        identity: of the rig.
+        folder: for what is learned until it is done.
+        minutes: of learning.
+        weights: folder of the animator.
+
+    Raises:
+        RigError: nothing tells what the rig's controls do.
+        TrainingError: what lies in the folder is damaged, or the animator cannot be learned from.
+    """
+    columns = columns_of(identity.descriptors)
+    told = TrainingRig(
+        columns=columns,
+        solved=nameless(rig, columns),
+        ideal=_named(rig, columns),
+        mirrored=mirrored_columns(identity.descriptors, columns),
+    )
+    training, held = (
+        Performances([perform(told, random_sequences(views, SEQUENCES[split], make))], views)
+        for split in SEQUENCES
+        for views, make in [(_views(folder, split), np.random.default_rng(len(split)))]
+    )
+    run = RunOptions(
+        folder=folder / "animator",
+        budget=Budget(minutes=minutes),
+        schedule=Schedule(peak=RATE),
+        resume=(folder / "animator" / LAST).is_file(),
+        validate_every=100,
+        weight_decay=0.0,
+        average_decay=0.98,
+        half=False,
+    )
+    return tune_animator(load_exported(weights), columns, training, held, run)
+
+
+def _named(rig: Rig, columns: Columns) -> Solve:
+    solver = ExpressionSolver(rig)
+    neutral = rig.neutral.astype(np.float64)
+    span = np.array([c.maximum for c in rig.controls], np.float64) - neutral
+
+    def solved(shapes: FloatArray) -> FloatArray:
+        return columns.of_weights((solver.solve(shapes) - neutral) / span)
+
+    return solved
+
+
+def _views(folder: Path, split: str) -> ExpressionViews:
+    return gather_views([FACES], split, COUNT, folder / f"{split}-faces", ExpressionModel())
