@@ -9,12 +9,11 @@ Source:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from freeavatar.animator.animator_batch import AnimatorBatch
+from freeavatar.animator.animator_batch import AnimatorBatch, RigBatch, batch_rigs
 from freeavatar.animator.animator_config import CODE_SIZE, SHAPES
 from freeavatar.animator.animator_net import AnimatorNet, Answer
 from freeavatar.animator.columns import Columns
@@ -29,12 +28,14 @@ from .validation import Validation
 
 PAIRS = 16
 """Sequences of a batch, each with its mirror image."""
-KEPT_SMALL = 0.02
+KEPT_SMALL = 0.15
 """Weight of the squares of what is learned: a few hundred faces do not tell everything."""
+SHARES = (0.0, 0.5, 1.0)
+"""How far names are followed where learning begins; what is best on the faces to learn from."""
 SCORED = ("weight error", "motion error")
 """What is right for one rig is known; how the known head moves is a help where it is not."""
-FOLLOWED = 0.3
-"""Weight of that help."""
+WEIGHTS = AnimatorWeights(motion=3.0, sureness=2.0, followed=0.3)
+"""Motion counts more than for all rigs together, what is certain is known."""
 WORTH = 0.01
 """Score, as of `Validation`, that a tuned rig must gain to be kept."""
 
@@ -53,13 +54,34 @@ class TunedAnimator(nn.Module):
         self.code = nn.Parameter(torch.zeros(CODE_SIZE))
         self.follow = nn.Parameter(torch.zeros(SHAPES, count))
         self.trust = nn.Parameter(torch.zeros(count))
+        self.named_follow: Tensor
+        self.named_trust: Tensor
+        self.register_buffer("named_follow", torch.zeros(SHAPES, count))
+        self.register_buffer("named_trust", torch.zeros(count))
+
+    @torch.no_grad()
+    def go_by_names(self, rigs: RigBatch, named: FloatArray, share: float) -> None:
+        """Begin with controls that follow the blendshapes of their names.
+
+        Args:
+            rigs: the rig alone.
+            named: (52, C) share of the largest weight for each blendshape; columns of zeros for
+                controls whose names are not known.
+            share: 0..1 of the way from what the network thinks.
+        """
+        described = self.net.describe(rigs)
+        wanted = torch.from_numpy(named)
+        known = wanted.any(dim=0).to(wanted.dtype)
+        self.named_follow.copy_(share * known * (wanted - described.follow[0]))
+        self.named_trust.copy_(-share * known * described.trust[0])
 
     def forward(self, given: AnimatorBatch) -> Answer:
         """Perform on the rig; see `AnimatorNet.forward`."""
         rigs = replace(given.rigs, code=given.rigs.code + self.code)
         described = self.net.describe(rigs)
         own = described._replace(
-            follow=described.follow + self.follow, trust=described.trust + self.trust
+            follow=described.follow + self.named_follow + self.follow,
+            trust=described.trust + self.named_trust + self.trust,
         )
         return self.net.perform(given, own)
 
@@ -98,6 +120,8 @@ def tune_animator(
     training: Performances,
     held: Performances,
     run: RunOptions,
+    *,
+    named: FloatArray | None = None,
 ) -> Tuned:
     """Learn what is particular to a rig.
 
@@ -107,6 +131,7 @@ def tune_animator(
         training: the rig alone, shown faces to learn from.
         held: the rig alone, shown other people's faces.
         run: folder, budget and so on; a run that was interrupted is resumed.
+        named: see `TunedAnimator.go_by_names`; None for a rig whose names are not known.
 
     Raises:
         TrainingError: the run's folder is damaged.
@@ -114,22 +139,41 @@ def tune_animator(
     model = TunedAnimator(net, len(columns.upper))
     judge = Validation(held, SCORED)
     before = judge(model.eval())
+    if named is not None:
+        _begin(model, training, named)
+    begun = judge(model.eval()), _learned(model, columns)
     job = Job(
         model=model,
         config=net.config.to_dict(),
         facts={"trained": "rig tuning"},
-        losses=_Losses(weights=AnimatorWeights(followed=FOLLOWED)),
+        losses=_Losses(weights=WEIGHTS),
         size=len,
         validate=judge,
     )
     loop = Run(job, run, Processes())
     loop.train(training.training(1, PAIRS, start=loop.state.step))
-    best = checkpoints.load(run.folder / BEST)
-    checkpoints.fill(model, best.part("average"))
-    after: dict[str, Any] = judge(model.eval())
-    learned = {
-        "code": model.code.detach().numpy(),
-        "follow": columns.to_sides(model.follow.detach().numpy()),
-        "trust": columns.to_sides(model.trust.detach().numpy()),
-    }
+    checkpoints.fill(model, checkpoints.load(run.folder / BEST).part("average"))
+    ended = judge(model.eval()), _learned(model, columns)
+    after, learned = max(begun, ended, key=lambda pair: float(pair[0]["score"]))
     return Tuned(before=before, after=after, learned=learned)
+
+
+def _begin(model: TunedAnimator, training: Performances, named: FloatArray) -> None:
+    """Follow names as far as is best on the faces to learn from."""
+    judge = Validation(training, SCORED)
+    rigs = batch_rigs([training.performances[0].columns])
+    scores = []
+    for share in SHARES:
+        model.go_by_names(rigs, named, share)
+        scores.append(judge(model.eval())["score"])
+    model.go_by_names(rigs, named, SHARES[scores.index(max(scores))])
+
+
+def _learned(model: TunedAnimator, columns: Columns) -> dict[str, FloatArray]:
+    """As `RigIdentity` keeps it."""
+    follow, trust = model.named_follow + model.follow, model.named_trust + model.trust
+    return {
+        "code": model.code.detach().numpy().copy(),
+        "follow": columns.to_sides(follow.detach().numpy()),
+        "trust": columns.to_sides(trust.detach().numpy()),
+    }

@@ -12,6 +12,7 @@ from freeavatar.animator.animator_export import load_exported
 from freeavatar.animator.animator_files import WEIGHTS
 from freeavatar.animator.columns import Columns, columns_of
 from freeavatar.animator.identity import RigIdentity
+from freeavatar.animator.naming import name_map
 from freeavatar.animator.solver import ExpressionSolver
 from freeavatar.animator.training.batches import Performances
 from freeavatar.animator.training.expression_views import ExpressionViews, gather_views
@@ -24,6 +25,7 @@ from freeavatar.animator.training.training_rig import (
     nameless,
 )
 from freeavatar.animator.training.tuning import Tuned, tune_animator
+from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.expression_model import ExpressionModel
 from freeavatar.foundation.training.loop import LAST, RunOptions
 from freeavatar.foundation.training.schedule import Budget, Schedule
@@ -34,7 +36,7 @@ FACES = Path(__file__).parents[1] / "data" / "faces"
 COUNT = 1000
 """Faces at most."""
 SEQUENCES = {"train": 160, "validation": 32}
-RATE = 5e-3
+RATE = 2e-3
 
 
 def tune_rig_animator(
@@ -73,12 +75,23 @@ def tune_rig_animator(
         budget=Budget(minutes=minutes),
         schedule=Schedule(peak=RATE),
         resume=(folder / "animator" / LAST).is_file(),
-        validate_every=100,
+        validate_every=50,
         weight_decay=0.0,
         average_decay=0.98,
         half=False,
     )
-    return tune_animator(load_exported(weights), columns, training, held, run)
+    net = load_exported(weights)
+    return tune_animator(net, columns, training, held, run, named=_by_name(rig, columns))
+
+
+def _by_name(rig: Rig, columns: Columns) -> FloatArray | None:
+    """(52, C) how controls follow blendshapes by their names; None where no name is known."""
+    names = name_map(rig)
+    if not len(names.direct):
+        return None
+    sides = np.zeros((2, len(BLENDSHAPES), len(rig.controls)), np.float32)
+    sides[0, names.shapes, names.direct] = names.scale
+    return columns.of_sides(sides)
 
 
 def _named(rig: Rig, columns: Columns) -> Solve:
