@@ -12,7 +12,7 @@ from freeavatar.foundation.config import SIZES as ENCODERS
 from freeavatar.foundation.contrastive import CONTRASTIVE as LOSSES
 from freeavatar.foundation.expression_model import ExpressionModel
 from freeavatar.foundation.samples import Sample, pack
-from freeavatar.tools import train
+from freeavatar.tools import train_options
 from freeavatar.tools.cli import main
 
 
@@ -37,8 +37,8 @@ def shards(tmp_path: Path) -> Path:
 
 
 def test_choices_are_those_of_the_library() -> None:
-    assert set(train.SIZES) == set(ENCODERS)
-    assert set(train.CONTRASTIVE) == set(LOSSES)
+    assert set(train_options.SIZES) == set(ENCODERS)
+    assert set(train_options.CONTRASTIVE) == set(LOSSES)
 
 
 def test_shards_become_a_network(
