@@ -54,7 +54,8 @@ class Columns:
         """Unit weights (..., K) of column weights (..., C)."""
         count = int((self.signs > 0).sum())
         out = np.array(columns[..., :count], np.float32)
-        out[..., self.controls[count:]] -= columns[..., count:]
+        if count < len(self.signs):
+            out[..., self.controls[count:]] -= columns[..., count:]
         return out
 
     def of_sides(self, sides: FloatArray) -> FloatArray:
