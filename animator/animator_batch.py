@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .animator_config import CODE_SIZE
 from .columns import Columns
-from .rig_arrays import rig_arrays
+from .network_inputs import rig_arrays
 from .solver_matrices import SolverMatrices
 
 

@@ -21,7 +21,7 @@ from .animator_config import CODE_SIZE, SHAPES, STATE_SIZE, TOKEN_SIZE, TOKENS
 from .animator_files import FRAME_FILE, FRAME_SIGNATURE, PAIR, RIG_FILE, RIG_SIGNATURE, WEIGHTS
 from .columns import Columns, columns_of
 from .identity import RigIdentity, load_identity
-from .rig_arrays import rig_arrays
+from .network_inputs import rig_arrays
 
 Values = NDArray[np.float64]
 

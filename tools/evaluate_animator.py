@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     methods = _methods(args.animator)
     readings = read_faces(args.data, args.limit)
     source = built_in_reference()
-    look = partial(expressed, model=ExpressionModel())
+    look = partial(expressed, model=ExpressionModel()) if args.drawn else None
     figures: dict[str, dict[str, Followed]] = {}
     for rig in rigs:
         rows = figures.setdefault(rig.name, {})

@@ -105,7 +105,10 @@ def _register(args: argparse.Namespace) -> int:
         rig, report = _fresh(args)
     else:
         report = {"rig": rig.name}
-        print(f"{rig.name} is registered already and is tuned now.", file=sys.stderr)
+        print(
+            f"{rig.name} is registered already and is tuned now; --force registers it anew.",
+            file=sys.stderr,
+        )
     place = registry.folder() / rig.name
     if args.tune:
         from freeavatar.animator.identity import load_identity

@@ -104,7 +104,14 @@ def _renderer(
 
     assert identity.appearance is not None
     workers = os.cpu_count() or 1
-    done = tune_rig_renderer(rig, identity.appearance, folder, minutes, workers=workers)
+    done = tune_rig_renderer(
+        rig,
+        identity.appearance,
+        folder,
+        minutes,
+        code=identity.renderer_code,
+        workers=workers,
+    )
     return done, {"renderer_code": done.code, "appearance": done.appearance}
 
 

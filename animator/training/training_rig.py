@@ -45,7 +45,21 @@ def nameless(rig: Rig, columns: Columns) -> Solve:
     if rig.anchors is None or rig.mesh is None:
         nothing = np.zeros(len(columns.upper), np.float32)
         return lambda shapes: nothing
-    solver = ExpressionSolver(rig, use_names=False)
+    return solved(rig, columns, use_names=False)
+
+
+def solved(rig: Rig, columns: Columns, *, use_names: bool = True) -> Solve:
+    """The solver's column weights.
+
+    Args:
+        rig: to be solved.
+        columns: of the same controls.
+        use_names: see `ExpressionSolver`.
+
+    Raises:
+        RigError: nothing tells what the rig's controls do.
+    """
+    solver = ExpressionSolver(rig, use_names=use_names)
     neutral = rig.neutral.astype(np.float64)
     span = np.array([c.maximum for c in rig.controls], np.float64) - neutral
     return lambda shapes: columns.of_weights((solver.solve(shapes) - neutral) / span)

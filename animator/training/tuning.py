@@ -60,6 +60,15 @@ class TunedAnimator(nn.Module):
         self.register_buffer("named_trust", torch.zeros(count))
 
     @torch.no_grad()
+    def take(self, kept: Mapping[str, FloatArray], columns: Columns) -> None:
+        """What an earlier tuning learned, by the names of `Tuned.learned`."""
+        if "code" in kept:
+            self.code.copy_(torch.from_numpy(kept["code"]))
+        for name, there in (("follow", self.named_follow), ("trust", self.named_trust)):
+            if name in kept:
+                there.copy_(torch.from_numpy(columns.of_sides(kept[name])))
+
+    @torch.no_grad()
     def go_by_names(self, rigs: RigBatch, named: FloatArray, share: float) -> None:
         """Begin with controls that follow the blendshapes of their names.
 
@@ -91,7 +100,7 @@ class Tuned:
     """What came of it."""
 
     before: Mapping[str, float]
-    """Figures of `Validation` on held-out faces."""
+    """Figures of `Validation` on held-out faces, with what was there."""
     after: Mapping[str, float]
     learned: Mapping[str, FloatArray]
     """``code`` (16,), ``follow`` (2, 52, K), ``trust`` (2, K), as `RigIdentity` keeps them."""
@@ -122,6 +131,7 @@ def tune_animator(
     run: RunOptions,
     *,
     named: FloatArray | None = None,
+    kept: Mapping[str, FloatArray] | None = None,
 ) -> Tuned:
     """Learn what is particular to a rig.
 
@@ -132,13 +142,17 @@ def tune_animator(
         held: the rig alone, shown other people's faces.
         run: folder, budget and so on; a run that was interrupted is resumed.
         named: see `TunedAnimator.go_by_names`; None for a rig whose names are not known.
+        kept: what an earlier tuning learned, by the names of `Tuned.learned`; what is better than
+            that is better.
 
     Raises:
         TrainingError: the run's folder is damaged.
     """
-    model = TunedAnimator(net, len(columns.upper))
     judge = Validation(held, SCORED)
-    before = judge(model.eval())
+    old = TunedAnimator(net, len(columns.upper))
+    old.take(kept or {}, columns)
+    before = judge(old.eval())
+    model = TunedAnimator(net, len(columns.upper))
     if named is not None:
         _begin(model, training, named)
     begun = judge(model.eval()), _learned(model, columns)

@@ -17,8 +17,7 @@ from torch.nn import functional
 from freeavatar.foundation.crops import Crop
 from freeavatar.foundation.training import checkpoints
 from freeavatar.foundation.training.distributed import Processes
-from freeavatar.foundation.training.loop import BEST, LAST, Job, Run, RunOptions
-from freeavatar.foundation.training.schedule import Budget, Schedule
+from freeavatar.foundation.training.loop import BEST, Job, Run
 from freeavatar.renderer_net.appearance import Appearance
 from freeavatar.renderer_net.losses import expression_loss, perceptual_loss, picture_loss
 from freeavatar.renderer_net.model import WEIGHTS
@@ -33,6 +32,7 @@ from freeavatar.tools.dataset.splits import Split
 
 from .renderer_training import RendererWeights, crop_of, judged
 from .rig_feed import RigFeed, RigPictures
+from .rig_tuning import resumable
 from .torch_foundation import TorchFoundation, cut
 
 COUNTS: Mapping[Split, int] = {"train": 400, "validation": 64}
@@ -125,6 +125,7 @@ def tune_rig_renderer(
     folder: Path,
     minutes: float,
     *,
+    code: FloatArray | None = None,
     weights: Path = WEIGHTS,
     counts: Mapping[Split, int] | None = None,
     workers: int = 1,
@@ -133,9 +134,10 @@ def tune_rig_renderer(
 
     Args:
         rig: registered.
-        appearance: as it was captured.
+        appearance: as it was captured, or tuned before.
         folder: for what is learned until it is done; a run that was interrupted goes on.
         minutes: of learning, after the reference pictures were drawn.
+        code: what an earlier tuning learned, where learning begins.
         weights: the renderer.
         counts: pictures of each split; None for `COUNTS`.
         workers: processes that draw.
@@ -145,34 +147,16 @@ def tune_rig_renderer(
         TrainingError: what lies in the folder is damaged.
     """
     counts = counts or COUNTS
-    pictures = folder / f"pictures-{state_of(rig)}"
-    for split, count in counts.items():
-        source = partial(open_source, rig.name, split, 128, 0)
-        write_shards(
-            source,
-            pictures,
-            split,
-            count=count,
-            workers=workers,
-            shard_size=PER_SHARD,
-            kind=PICTURES,
-        )
-    training, held = (RigFeed([pictures], split, batch=BATCH) for split in counts)
+    training, held = _pictures(rig, folder / f"pictures-{state_of(rig)}", counts, workers)
     crop = crop_of(rig, training.size)
     view = TorchFoundation()
     look = TunedLook(TorchRenderer(exported_renderer(weights), [appearance], size=training.size))
     judge = partial(_judged, feed=held, view=view, crops=[crop])
+    if code is not None:
+        with torch.no_grad():
+            look.renderer.codes[0] = torch.from_numpy(code)
     before = judge(look.eval())
-    run = RunOptions(
-        folder=folder / "renderer",
-        budget=Budget(minutes=minutes),
-        schedule=Schedule(peak=RATE),
-        resume=(folder / "renderer" / LAST).is_file(),
-        validate_every=50,
-        weight_decay=0.0,
-        average_decay=0.95,
-        half=False,
-    )
+    run = resumable(folder / "renderer", minutes, rate=RATE, average=0.95)
     job = Job(
         model=look,
         config=look.renderer.net.config.to_dict(),
@@ -191,6 +175,24 @@ def tune_rig_renderer(
         code=look.renderer.codes[0].detach().numpy(),
         appearance=replace(appearance, colours=to_srgb(look.colours.detach()).numpy()),
     )
+
+
+def _pictures(
+    rig: Rig, folder: Path, counts: Mapping[Split, int], workers: int
+) -> tuple[RigFeed, RigFeed]:
+    """Draw what is missing, read all: to learn from, to judge by."""
+    for split, count in counts.items():
+        write_shards(
+            partial(open_source, rig.name, split, 128, 0),
+            folder,
+            split,
+            count=count,
+            workers=workers,
+            shard_size=PER_SHARD,
+            kind=PICTURES,
+        )
+    training, held = (RigFeed([folder], split, batch=BATCH) for split in counts)
+    return training, held
 
 
 @torch.no_grad()

@@ -13,16 +13,15 @@ from freeavatar.animator.animator_files import WEIGHTS
 from freeavatar.animator.columns import Columns, columns_of
 from freeavatar.animator.identity import RigIdentity
 from freeavatar.animator.naming import name_map
-from freeavatar.animator.solver import ExpressionSolver
 from freeavatar.animator.training.batches import Performances
 from freeavatar.animator.training.expression_views import ExpressionViews, gather_views
 from freeavatar.animator.training.performances import perform
 from freeavatar.animator.training.sequences import random_sequences
 from freeavatar.animator.training.training_rig import (
-    Solve,
     TrainingRig,
     mirrored_columns,
     nameless,
+    solved,
 )
 from freeavatar.animator.training.tuning import Tuned, tune_animator
 from freeavatar.foundation.expression import BLENDSHAPES
@@ -62,7 +61,7 @@ def tune_rig_animator(
     told = TrainingRig(
         columns=columns,
         solved=nameless(rig, columns),
-        ideal=_named(rig, columns),
+        ideal=solved(rig, columns),
         mirrored=mirrored_columns(identity.descriptors, columns),
     )
     training, held = (
@@ -70,18 +69,39 @@ def tune_rig_animator(
         for split in SEQUENCES
         for views, make in [(_views(folder, split), np.random.default_rng(len(split)))]
     )
-    run = RunOptions(
-        folder=folder / "animator",
+    run = resumable(folder / "animator", minutes, rate=RATE, average=0.98)
+    net = load_exported(weights)
+    learned = {name: getattr(identity, name) for name in ("code", "follow", "trust")}
+    return tune_animator(
+        net,
+        columns,
+        training,
+        held,
+        run,
+        named=_by_name(rig, columns),
+        kept={name: array for name, array in learned.items() if array is not None},
+    )
+
+
+def resumable(folder: Path, minutes: float, *, rate: float, average: float) -> RunOptions:
+    """How one part of a rig is tuned; what lies in the folder is gone on with.
+
+    Args:
+        folder: of the run.
+        minutes: of learning.
+        rate: highest learning rate.
+        average: decay of the weights' moving average.
+    """
+    return RunOptions(
+        folder=folder,
         budget=Budget(minutes=minutes),
-        schedule=Schedule(peak=RATE),
-        resume=(folder / "animator" / LAST).is_file(),
+        schedule=Schedule(peak=rate),
+        resume=(folder / LAST).is_file(),
         validate_every=50,
         weight_decay=0.0,
-        average_decay=0.98,
+        average_decay=average,
         half=False,
     )
-    net = load_exported(weights)
-    return tune_animator(net, columns, training, held, run, named=_by_name(rig, columns))
 
 
 def _by_name(rig: Rig, columns: Columns) -> FloatArray | None:
@@ -92,17 +112,6 @@ def _by_name(rig: Rig, columns: Columns) -> FloatArray | None:
     sides = np.zeros((2, len(BLENDSHAPES), len(rig.controls)), np.float32)
     sides[0, names.shapes, names.direct] = names.scale
     return columns.of_sides(sides)
-
-
-def _named(rig: Rig, columns: Columns) -> Solve:
-    solver = ExpressionSolver(rig)
-    neutral = rig.neutral.astype(np.float64)
-    span = np.array([c.maximum for c in rig.controls], np.float64) - neutral
-
-    def solved(shapes: FloatArray) -> FloatArray:
-        return columns.of_weights((solver.solve(shapes) - neutral) / span)
-
-    return solved
 
 
 def _views(folder: Path, split: str) -> ExpressionViews:

@@ -118,3 +118,14 @@ def test_names_are_a_start(
     assert by_name.before == without.before
     assert by_name.after["weight error"] < 0.9 * without.after["weight error"]
     assert by_name.better
+
+
+def test_what_is_no_better_than_an_earlier_tuning_is_not_better(
+    net: AnimatorNet, performance: Performance, views: ExpressionViews, tmp_path: Path
+) -> None:
+    first = tuned(net, performance, views, options(tmp_path / "long", 30))
+    both = Performances([performance], views)
+    run = options(tmp_path / "short", 1)
+    again = tune_animator(net, performance.columns, both, both, run, kept=first.learned)
+    assert again.before["score"] == pytest.approx(first.after["score"], abs=1e-5)
+    assert not again.better
