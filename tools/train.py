@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from freeavatar.foundation.training.loop import RunOptions
     from freeavatar.foundation.training.shard_feed import ShardFeed
 
+TWO_VIEWS = 0.5
+"""Part of the readout's pictures that show a face of the others again."""
 CALIBRATED = 4000
 """Validation pictures at most on which an export is put on its scale."""
 
@@ -165,7 +167,7 @@ def _readout(args: argparse.Namespace) -> int:
         batch, args.batch = args.batch, 128
         state = train_readout(
             args.run_folder,
-            _feed(args, processes),
+            _feed(args, processes, second_views=TWO_VIEWS),
             ReadoutOptions(count=args.count, batch=batch, seed=args.seed),
             RunOptions(
                 folder=args.out,

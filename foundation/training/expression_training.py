@@ -1,9 +1,9 @@
 """Trains the expression network: heads and embedding together.
 
-Each batch may carry second views of its first pictures (the same pictures, jittered otherwise), on
-which the network must say the same; that needs no label, so pictures of real people with nothing
-known of them take part. It may carry triplets of faces that people have compared, too; they act on
-the embedding.
+Each batch may carry second views of its first pictures (the same pictures, jittered otherwise, half
+of them mirrored), on which the network must say the same; that needs no label, so pictures of real
+people with nothing known of them take part. It may carry triplets of faces that people have
+compared, too; they act on the embedding.
 """
 
 from collections.abc import Sequence
@@ -148,10 +148,13 @@ class Losses:
             end = len(batch) - 3 * len(batch.margins)
             if len(batch.margins):
                 losses["fec"] = compared_loss(found.embedding[end:], batch.margins)
-            if count := batch.second_views:
-                first = ExpressionOutput(*(x[:count] for x in found))
-                second = ExpressionOutput(*(x[end - count : end] for x in found))
-                losses |= consistency_losses(first, second)
+            if count := len(batch.opposite):
+                again = slice(end - count, end)
+                losses |= consistency_losses(
+                    (found.blendshapes[:count], found.blendshapes[again]),
+                    (found.embedding[:count], found.embedding[again]),
+                    batch.opposite,
+                )
             return {**losses, "total": weighted_sum(losses, self.options.weights)}
 
 

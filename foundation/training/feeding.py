@@ -19,9 +19,9 @@ class Pictures:
     targets: Targets
     people: Tensor
     """(N,) int64, equal for one identity."""
-    second_views: int = 0
-    """How many of the last pictures before the triplets are the first ones again, jittered
-    otherwise."""
+    opposite: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    """(S,) The last S pictures before the triplets are the first ones again, jittered otherwise;
+    True where such a second view is also mirrored against the first."""
     margins: Tensor = field(default_factory=lambda: torch.zeros(0))
     """(T,) of the triplets; the last 3 T pictures are anchor, positive, negative of each in turn,
     without labels."""
@@ -37,7 +37,7 @@ class Pictures:
             crops=torch.cat([self.crops, triplets.crops]),
             targets=Targets(**{k: torch.cat([v, theirs[k]]) for k, v in mine.items()}),
             people=torch.cat([self.people, triplets.people]),
-            second_views=self.second_views,
+            opposite=self.opposite,
             margins=triplets.margins,
         )
 
@@ -50,7 +50,7 @@ class Pictures:
             crops=self.crops.to(device, non_blocking=True),
             targets=Targets(**moved),
             people=self.people,
-            second_views=self.second_views,
+            opposite=self.opposite.to(device, non_blocking=True),
             margins=self.margins.to(device, non_blocking=True),
         )
 

@@ -9,6 +9,8 @@ from torch.nn import functional
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.landmarks import LANDMARKS
 
+from .geometry import SWAPPED
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
@@ -149,12 +151,24 @@ def head_losses(
     }
 
 
-def consistency_losses(first: ExpressionOutput, second: ExpressionOutput) -> dict[str, Tensor]:
-    """Two views of the same pictures must say the same; by name in `LossWeights`."""
-    same = (first.embedding * second.embedding).sum(dim=-1)
+def consistency_losses(
+    blendshapes: tuple[Tensor, Tensor], embeddings: tuple[Tensor, Tensor], opposite: Tensor
+) -> dict[str, Tensor]:
+    """Two views of the same faces must say the same; by name in `LossWeights`.
+
+    Args:
+        blendshapes: (N, 52) each.
+        embeddings: (N, E) each.
+        opposite: (N,) where one view is mirrored against the other: left and right curves change
+            places there, and the embeddings, of two expressions then, are left alone.
+    """
+    first, second = blendshapes
+    swapped = second[:, torch.from_numpy(SWAPPED).to(opposite.device)]
+    again = torch.where(opposite[:, None], swapped, second)
+    same = (embeddings[0] * embeddings[1]).sum(dim=-1)
     return {
-        "consistency": (first.blendshapes - second.blendshapes).abs().mean(),
-        "embedding_consistency": (1.0 - same).mean(),
+        "consistency": (first - again).abs().mean(),
+        "embedding_consistency": masked_mean(1.0 - same, ~opposite),
     }
 
 

@@ -1,7 +1,8 @@
 """Trains anew what reads the expression from a finished encoder.
 
 Of what a picture costs in training, the encoder takes nearly all. Once it stays as it is, its view
-of many pictures can be kept, and the small layers behind it see each of them many times over.
+of many pictures can be kept, and the small layers behind it see each of them many times over. Of
+two views of one face they must say the same.
 
 Source:
     Kang et al., Decoupling Representation and Classifier, ICLR 2020.
@@ -28,7 +29,14 @@ from .distributed import Processes
 from .expression_training import WEIGHED, Validation
 from .feeding import Feed, Pictures
 from .loop import BEST, Job, Run, RunOptions
-from .losses import LossWeights, absolute_loss, blendshape_loss, channel_weights, weighted_sum
+from .losses import (
+    LossWeights,
+    absolute_loss,
+    blendshape_loss,
+    channel_weights,
+    consistency_losses,
+    weighted_sum,
+)
 from .metrics import channel_correlations, correlations, triplet_accuracy
 from .precision import half_precision
 
@@ -68,14 +76,30 @@ class Views:
     """(N,) int64."""
     people: Tensor
     """(N,) int64."""
+    other: Tensor
+    """(N,) int64 number of the picture that shows the same face with the same expression, -1 where
+    there is none."""
+    opposite: Tensor
+    """(N,) bool, whether that one is mirrored against this one."""
 
     def __len__(self) -> int:
         """Pictures."""
         return len(self.seen)
 
-    def rows(self, chosen: Tensor) -> "Views":
-        """Some of the pictures."""
-        return Views(**{k: v[chosen] for k, v in vars(self).items()})
+
+@dataclass(frozen=True, kw_only=True)
+class ViewBatch:
+    """Some views, and the second views of those that have one."""
+
+    views: Views
+    paired: Tensor
+    """(P,) numbers of the views, in this batch, that have a second one."""
+    second: Tensor
+    """(P, S) what is seen there."""
+
+    def __len__(self) -> int:
+        """Pictures, second views not counted."""
+        return len(self.views)
 
 
 class Readout(nn.Module):
@@ -170,7 +194,7 @@ def gather(net: ExpressionNet, batches: Iterator[Pictures], count: int, what: st
     """The view that a network has of the faces of ``count`` pictures."""
     parts: list[Views] = []
     net = net.to(memory_format=torch.channels_last)
-    seen_so_far = 0
+    seen_so_far, kept = 0, 0
     with tqdm(total=count, desc=what, unit=" pictures", disable=None) as bar:
         while seen_so_far < count:
             batch = next(batches)
@@ -178,26 +202,50 @@ def gather(net: ExpressionNet, batches: Iterator[Pictures], count: int, what: st
                 tokens = net.encoder(normalised(batch.crops))
             _, seen = net.heads.placed(tokens.float())
             faces = batch.targets.face > 0.5
-            views = Views(
-                seen=seen.half(),
-                blendshapes=batch.targets.blendshapes,
-                eyes=batch.targets.eyes,
-                expressions=batch.targets.expressions,
-                people=batch.people,
-            )
-            parts.append(views.rows(faces))
+            other, opposite = _second_views(batch, faces)
+            columns = {
+                "seen": seen.half(),
+                "blendshapes": batch.targets.blendshapes,
+                "eyes": batch.targets.eyes,
+                "expressions": batch.targets.expressions,
+                "people": batch.people,
+                "other": torch.where(other >= 0, other + kept, other),
+                "opposite": opposite,
+            }
+            parts.append(Views(**{k: v[faces] for k, v in columns.items()}))
             seen_so_far += len(batch)
+            kept += len(parts[-1])
             bar.update(len(batch))
     return Views(**{k: torch.cat([vars(p)[k] for p in parts]) for k in vars(parts[0])})
 
 
-def shuffled(views: Views, batch: int, seed: int) -> Iterator[Views]:
+def _second_views(batch: Pictures, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each picture: its second view's place among the faces (-1 where there is none), and
+    whether that is mirrored against it."""
+    other = torch.full((len(batch),), -1)
+    opposite = torch.zeros(len(batch), dtype=torch.bool)
+    count, end = len(batch.opposite), len(batch) - 3 * len(batch.margins)
+    first, second = torch.arange(count), torch.arange(end - count, end)
+    both = faces[first] & faces[second]
+    place = faces.cumsum(0) - 1
+    other[first[both]], other[second[both]] = place[second[both]], place[first[both]]
+    opposite[first], opposite[second] = batch.opposite, batch.opposite
+    return other, opposite
+
+
+def shuffled(views: Views, batch: int, seed: int) -> Iterator[ViewBatch]:
     """Batches of passes through all views without end."""
     make = torch.Generator().manual_seed(seed)
     while True:
         order = torch.randperm(len(views), generator=make)
         for start in range(0, max(len(order) - batch, 0) + 1, batch):
-            yield views.rows(order[start : start + batch])
+            chosen = order[start : start + batch]
+            paired = (views.other[chosen] >= 0).nonzero()[:, 0]
+            yield ViewBatch(
+                views=Views(**{k: v[chosen] for k, v in vars(views).items()}),
+                paired=paired,
+                second=views.seen[views.other[chosen[paired]]],
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,19 +253,29 @@ class _Losses:
     options: ReadoutOptions
     channels: Tensor
 
-    def __call__(self, model: nn.Module, batch: Views) -> dict[str, Tensor]:
+    def __call__(self, model: nn.Module, batch: ViewBatch) -> dict[str, Tensor]:
+        views, paired = batch.views, batch.paired
         with torch.autocast("cpu", enabled=False):
-            found: Mapping[str, Tensor] = model(batch.seen)
+            found: Mapping[str, Tensor] = model(torch.cat([views.seen, batch.second]))
+            again = {k: v[len(views) :] for k, v in found.items()}
+            found = {k: v[: len(views)] for k, v in found.items()}
             contrastive = CONTRASTIVE[self.options.contrastive]
             losses = {
                 "blendshapes": blendshape_loss(
-                    found["blendshapes"], batch.blendshapes, self.channels
+                    found["blendshapes"], views.blendshapes, self.channels
                 ),
-                "eyes": absolute_loss(found["eyes"], batch.eyes),
+                "eyes": absolute_loss(found["eyes"], views.eyes),
                 "contrastive": contrastive(
-                    found["embedding"], batch.expressions, batch.blendshapes
+                    found["embedding"], views.expressions, views.blendshapes
                 ),
             }
+            if len(paired):
+                first = {k: v[paired] for k, v in found.items()}
+                losses |= consistency_losses(
+                    (first["blendshapes"], again["blendshapes"]),
+                    (first["embedding"], again["embedding"]),
+                    views.opposite[paired],
+                )
             return {**losses, "total": weighted_sum(losses, self.options.weights)}
 
 

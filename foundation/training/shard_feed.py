@@ -34,7 +34,8 @@ class FeedOptions:
     batch: int = 128
     """Pictures in each batch of each process."""
     second_views: float = 0.0
-    """Part of a batch that shows its first pictures again, jittered otherwise."""
+    """Part of a batch that shows its first pictures again, jittered otherwise, or their faces in
+    another pose, see `BatchPlan.again`."""
     partners: float = 0.25
     """Part of a batch that is drawn to fit to another part, see `BatchPlan`."""
     fec: Path | None = None
@@ -171,7 +172,7 @@ class _Batches(IterableDataset[Pictures]):
             if count % REFRESH_EVERY == 0 and self._index.refresh():
                 plan.refresh()
             rows = plan.draw(options.drawn)
-            rows = np.concatenate([rows, rows[:again]])
+            rows = np.concatenate([rows, plan.again(rows[:again])])
             samples = [self._index.sample(row) for row in rows]
             people = self._index.people[rows]
             batch = viewer.batch(samples, people, make, second_views=again)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from freeavatar.foundation.expression import FloatArray
 from freeavatar.foundation.samples import Sample
@@ -45,7 +46,7 @@ class Viewer:
         """A random view of each sample.
 
         Args:
-            samples: the last ``second_views`` are the first ones again.
+            samples: the last ``second_views`` show the same as the first ones.
             people: (N,) equal for one identity.
             make: decides everything.
         """
@@ -59,7 +60,9 @@ class Viewer:
             if samples[i].face and make.random() < WITHOUT_FACE:
                 views[i] = self._augmenter.without_face(samples[i].picture, make)
                 numbers[i] = -1
-        return pictures(views, numbers, people, second_views=second_views)
+        again = len(samples) - second_views
+        opposite = torch.from_numpy(mirrored[:second_views] != mirrored[again:])
+        return pictures(views, numbers, people, opposite=opposite)
 
     def triplets(
         self, samples: Sequence[Sample], margins: NDArray[np.float32], make: np.random.Generator
@@ -93,8 +96,8 @@ def _mirrored(
 ) -> NDArray[np.bool_]:
     """Half are mirrored; pictures that will be compared are mirrored alike.
 
-    These are one expression's, its neighbour's in the sequence (numbers 2 n and 2 n + 1), and two
-    views of one picture.
+    These are one expression's and its neighbour's in the sequence (numbers 2 n and 2 n + 1). Of two
+    views of one picture, half are each other's mirror images.
     """
     out = make.random(len(samples)) < 0.5
     chosen: dict[int, bool] = {}
@@ -102,7 +105,7 @@ def _mirrored(
         if sample.expression >= 0:
             out[i] = chosen.setdefault(sample.expression // 2, bool(out[i]))
     if second_views:
-        out[-second_views:] = out[:second_views]
+        out[-second_views:] = out[:second_views] ^ (make.random(second_views) < 0.5)
     return out
 
 
@@ -122,9 +125,14 @@ def pictures(
     expressions: NDArray[np.int64],
     people: NDArray[np.int64],
     *,
-    second_views: int = 0,
+    opposite: Tensor | None = None,
 ) -> Pictures:
-    """Views as one batch of tensors."""
+    """Views as one batch of tensors.
+
+    Args:
+        opposite: of second views, see `Pictures`.
+    """
+    opposite = torch.zeros(0, dtype=torch.bool) if opposite is None else opposite
     stacked = {
         name: torch.from_numpy(np.stack([v.targets[name] for v in views]).astype(np.float32))
         for name in TARGETS
@@ -137,5 +145,5 @@ def pictures(
             expressions=torch.from_numpy(expressions),
         ),
         people=torch.from_numpy(people),
-        second_views=second_views,
+        opposite=opposite,
     )

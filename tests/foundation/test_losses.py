@@ -9,6 +9,7 @@ import torch
 from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.heads import ExpressionOutput, rotation_from_6d
 from freeavatar.foundation.landmarks import LANDMARKS
+from freeavatar.foundation.training.geometry import SWAPPED
 from freeavatar.foundation.training.losses import (
     LossWeights,
     Targets,
@@ -131,16 +132,28 @@ def test_lids_and_lips_weigh_threefold() -> None:
 
 
 def test_two_views_that_agree_cost_nothing() -> None:
-    found = output(2)
-    found = found._replace(embedding=torch.nn.functional.normalize(found.embedding, dim=1))
-    agreed = consistency_losses(found, found)
+    curves = torch.rand(2, 52)
+    embedding = torch.nn.functional.normalize(torch.randn(2, 64), dim=1)
+    alike = torch.zeros(2, dtype=torch.bool)
+    agreed = consistency_losses((curves, curves), (embedding, embedding), alike)
     assert all(abs(value.item()) < 1e-6 for value in agreed.values())
-    other = found._replace(
-        blendshapes=found.blendshapes + 0.1, embedding=found.embedding.roll(1, dims=0)
+    differing = consistency_losses(
+        (curves, curves + 0.1), (embedding, embedding.roll(1, dims=0)), alike
     )
-    differing = consistency_losses(found, other)
     assert differing["consistency"].item() == pytest.approx(0.1, abs=1e-6)
     assert differing["embedding_consistency"] > 0.01
+
+
+def test_a_mirrored_view_says_the_same_of_the_other_side() -> None:
+    curves, embedding = torch.rand(2, 52), torch.eye(2, 64)
+    mirrored, other = curves[:, SWAPPED], embedding.roll(1, dims=0)
+    opposite = torch.ones(2, dtype=torch.bool)
+    agreed = consistency_losses((curves, mirrored), (embedding, other), opposite)
+    assert all(value.item() == 0.0 for value in agreed.values())
+    alike = consistency_losses((curves, mirrored), (embedding, other), ~opposite)
+    assert alike["consistency"] > 0.01 and alike["embedding_consistency"] > 0.5
+    same = consistency_losses((curves, curves), (embedding, embedding), opposite)
+    assert same["consistency"] > 0.01
 
 
 def test_groups_cover_every_channel_once() -> None:

@@ -1,5 +1,7 @@
 """Whole small trainings: they learn, resume where they stopped, and export what they learned."""
 
+import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -31,7 +33,12 @@ from freeavatar.foundation.training.expression_training import ExpressionOptions
 from freeavatar.foundation.training.loop import BEST, LAST, Job, Run, RunOptions
 from freeavatar.foundation.training.mae_training import train_mae
 from freeavatar.foundation.training.quantise import quantise
-from freeavatar.foundation.training.readout_training import ReadoutOptions, train_readout
+from freeavatar.foundation.training.readout_training import (
+    ReadoutOptions,
+    gather,
+    shuffled,
+    train_readout,
+)
 from freeavatar.foundation.training.schedule import Budget, Schedule
 
 from .toy_faces import ToyFeed, toy_pictures
@@ -277,6 +284,8 @@ from freeavatar.foundation.training.distributed import joined
 from freeavatar.foundation.training.expression_training import ExpressionOptions, train_expression
 from freeavatar.foundation.training.loop import RunOptions
 from freeavatar.foundation.training.schedule import Budget
+import dataclasses
+import itertools
 import json
 config = ExpressionConfig.from_dict(json.loads(sys.argv[3]))
 with joined("cpu") as processes:
@@ -351,6 +360,28 @@ def test_an_eight_bit_copy_that_loses_too_much_is_not_written(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net_full.onnx"]
 
 
+def test_kept_views_know_their_second_views() -> None:
+    net = ExpressionNet(CONFIG).eval()
+    feed = ToyFeed(batch=16, size=64, second_views=4)
+    first, second = itertools.islice(feed.training(0), 2)
+    second.targets.face[[0, 13]] = 0.0
+    opposite = torch.tensor([False, True, True, False])
+    second = dataclasses.replace(second, opposite=opposite)
+    views = gather(net, iter([first, second]), 32, "views")
+    assert len(views) == 30
+    numbers = [n for n in range(32) if n not in (16, 29)]
+    wanted = {n: n + 12 for n in (0, 1, 2, 3, 18, 19)}
+    wanted |= {n: m for m, n in wanted.items()}
+    for row, n in enumerate(numbers):
+        other = int(views.other[row])
+        assert (numbers[other] if other >= 0 else None) == wanted.get(n)
+        assert bool(views.opposite[row]) == (n in (17, 18, 30))
+    batch = next(shuffled(views, 30, 0))
+    assert len(batch) == 30 and len(batch.paired) == len(batch.second) == 12
+    for row, seen in zip(batch.paired.tolist(), batch.second, strict=True):
+        torch.testing.assert_close(seen, views.seen[batch.views.other[row]])
+
+
 def test_the_readout_learns_again_and_nothing_else_changes(trained: Path, tmp_path: Path) -> None:
     before, _ = load_network(trained)
     start = tmp_path / "start.safetensors"
@@ -366,7 +397,9 @@ def test_the_readout_learns_again_and_nothing_else_changes(trained: Path, tmp_pa
 
     options = ReadoutOptions(count=600, batch=32)
     out = tmp_path / "out"
-    state = train_readout(start, ToyFeed(size=64), options, run_options(out, samples=32 * 200))
+    feed = ToyFeed(size=64, second_views=8)
+    state = train_readout(start, feed, options, run_options(out, samples=32 * 200))
+    assert all("consistency" in losses for losses in log_lines(out / "readout", "losses"))
 
     assert state.facts["readout"]["pictures"] == 608
     assert state.facts["validation"]["correlation"] > 0.8

@@ -35,7 +35,7 @@ def toy_pictures(count: int, *, seed: int, size: int = 128, second_views: int = 
             expressions=torch.arange(count) // 2,
         ),
         people=torch.arange(count) % 7,
-        second_views=second_views,
+        opposite=torch.zeros(second_views, dtype=torch.bool),
     )
 
 

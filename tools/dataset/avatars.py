@@ -24,6 +24,8 @@ FROM_BEHIND = 0.3
 """Share of those that show a head's back."""
 SAME_PERSON = 4
 """Consecutive samples of one person: its shape is made once, and expressions of one face differ."""
+TWO_POSES = 0.4
+"""Share of the pairs of training samples that show one person's one expression twice."""
 BANK = 40_000
 """Expressions that are drawn from."""
 HELD_OUT = 1_000_000
@@ -66,7 +68,14 @@ class AvatarSource:
             else:
                 picture = without_face(environment, self.people.textures, STORED_SIZE, make)
             return Sample(picture=picture, identity="none", domain="none")
-        return self.shown(self.people.choose(crowd), environment, make)
+        person = self.people.choose(crowd)
+        return self.shown(person, environment, make, again=self.twice(number))
+
+    def twice(self, number: int) -> int | None:
+        """The expression of both samples of some training pairs, whose poses and lights differ."""
+        pair = np.random.default_rng([self._seed, 6, number // 2])
+        twice = self._split == "train" and pair.random() < TWO_POSES
+        return int(pair.integers(BANK)) if twice else None
 
     def shown(
         self,
@@ -74,9 +83,12 @@ class AvatarSource:
         environment: Environment,
         make: np.random.Generator,
         view: View | None = None,
+        *,
+        again: int | None = None,
     ) -> Sample:
-        """A person with a random expression in some light, seen from somewhere."""
+        """A person in some light, seen from somewhere, with a random expression or ``again``."""
         number = int(make.integers(BANK)) + (0 if self._split == "train" else HELD_OUT)
+        number = number if again is None else again
         blendshapes, eyes = expression(number)
         posed = person.posed(blendshapes, eyes)
         points = person.points(posed, eyes)

@@ -27,6 +27,8 @@ KEPT = 3
 """People kept ready."""
 OCCLUDED = 0.18
 """Share of the pictures in which something is before the face."""
+TWO_POSES = 0.4
+"""Share of the pairs of training samples that show one person's one expression twice."""
 BANK = 40_000
 """Expressions that are drawn from, so that each is shown by several people."""
 
@@ -56,7 +58,7 @@ class PuppetSource:
     def sample(self, number: int) -> Sample:
         """The sample with a number."""
         make = np.random.default_rng([self._seed, 3, number])
-        return self.shown(self._puppet(number // SAME_PERSON), self._expression(number), make)
+        return self.shown(self._puppet(number // SAME_PERSON), self.expression_of(number), make)
 
     def shown(self, puppet: Puppet, number: int, make: np.random.Generator) -> Sample:
         """A puppet with an expression, seen from somewhere in some light."""
@@ -92,13 +94,18 @@ class PuppetSource:
         self._ready.move_to_end(block)
         return self._ready[block]
 
-    def _expression(self, number: int) -> int:
-        """Half of the pairs of samples show neighbours, which differ in a channel or two."""
+    def expression_of(self, number: int) -> int:
+        """Half of the pairs of samples show neighbours, which differ in a channel or two; of
+        training pairs, most others show one expression in two poses and lights."""
         pair = np.random.default_rng([self._seed, 5, number // 2])
         first = int(pair.integers(BANK // 2)) * 2
         neighbours, other = pair.random() < 0.5, int(pair.integers(BANK))
-        chosen = first if number % 2 == 0 else (first + 1 if neighbours else other)
-        return chosen + (0 if self._split == "train" else HELD_OUT)
+        if self._split != "train":
+            other += HELD_OUT
+            first += HELD_OUT
+        elif pair.random() < TWO_POSES / 0.5:
+            other = first
+        return first if number % 2 == 0 else (first + 1 if neighbours else other)
 
 
 def _random_head(make: np.random.Generator) -> FloatArray:

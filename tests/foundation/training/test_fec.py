@@ -146,7 +146,7 @@ def test_batches_carry_triplets_beside_the_same_other_pictures(fec: Path, frames
     feed = ShardFeed(options(frames, fec))
     batches = feed.training(0)
     batch = next(batches)
-    assert (len(batch), batch.second_views, len(batch.margins)) == (20, 5, 3)
+    assert (len(batch), len(batch.opposite), len(batch.margins)) == (20, 5, 3)
     assert all(torch.isnan(v[-9:]).all() for k, v in vars(batch.targets).items()
                if k != "expressions")  # fmt: skip
     assert (batch.targets.expressions[-9:] == -1).all()
@@ -249,7 +249,7 @@ def test_the_loss_falls_on_toy_triplets(fec: Path, frames: Path) -> None:
         crops=batch.crops[:count],
         targets=Targets(**{k: v[:count] for k, v in vars(batch.targets).items()}),
         people=batch.people[:count],
-        second_views=batch.second_views,
+        opposite=batch.opposite,
     )
     with torch.no_grad():
         others = losses(net, bare)

@@ -122,6 +122,22 @@ def test_partners_share_the_expression_or_the_person(write: Write) -> None:
             assert column[rows[i]] == column[rows[30 + i]] and rows[i] != rows[30 + i]
 
 
+def test_second_views_show_the_same_face_in_another_pose_where_there_is_one(write: Write) -> None:
+    write("a", "train", range(40))
+    write("a", "train", range(40), shard=1)
+    index = ShardIndex([write("a", "train", range(40, 60), shard=2)], "train")
+    plan = BatchPlan(index, [1.0], np.random.default_rng(0), partners=0.0)
+    rows = np.arange(100)
+    again = plan.again(rows)
+    np.testing.assert_array_equal(index.people[again], index.people)
+    np.testing.assert_array_equal(index.expressions[again], index.expressions)
+    assert 0.6 < (again[:80] != rows[:80]).mean() < 0.9
+    np.testing.assert_array_equal(again[80:], rows[80:])
+    unknown = ShardIndex([write("b", "train", range(40), labelled=False)], "train")
+    plan = BatchPlan(unknown, [1.0], np.random.default_rng(0), partners=0.0)
+    np.testing.assert_array_equal(plan.again(rows[:40]), rows[:40])
+
+
 def test_batches_hold_what_their_pixels_show(write: Write) -> None:
     write("a", "train", range(64))
     folder = write("a", "validation", range(64, 80))
@@ -129,7 +145,7 @@ def test_batches_hold_what_their_pixels_show(write: Write) -> None:
     batch = next(feed.training(0))
     targets = batch.targets
     assert batch.crops.shape == (64, 128, 128, 3) and batch.crops.dtype == torch.uint8
-    assert batch.second_views == 16
+    assert len(batch.opposite) == 16
     faces = targets.face > 0.5
     assert faces.float().mean() > 0.8
     mirrored = targets.expressions >= MIRRORED_NUMBER
@@ -143,21 +159,26 @@ def test_batches_hold_what_their_pixels_show(write: Write) -> None:
     numbers = targets.expressions.tolist()
     repeated = {n for n in numbers if n >= 0 and numbers.count(n) > 1}
     assert len(repeated) >= 8
-    assert torch.equal(targets.expressions[:16], targets.expressions[-16:])
+    numbers = targets.expressions % MIRRORED_NUMBER
+    assert torch.equal(numbers[:16], numbers[-16:])
+    assert torch.equal(mirrored[:16] != mirrored[-16:], batch.opposite)
+    assert 2 <= batch.opposite.sum() <= 14
     assert not torch.equal(batch.crops[:16], batch.crops[-16:])
     assert torch.isnan(targets.blendshapes[~faces]).all()
 
 
-def test_second_views_of_unlabelled_pictures_are_mirrored_alike(write: Write) -> None:
+def test_half_of_the_second_views_of_unlabelled_pictures_are_mirror_images(write: Write) -> None:
     folder = write("a", "train", range(64), labelled=False)
     feed = ShardFeed(FeedOptions(folders=[str(folder)], batch=64, second_views=0.5))
     batch = next(feed.training(0))
     assert torch.isnan(batch.targets.blendshapes).all()
     grey = batch.crops.float().mean(dim=(1, 3))
     brighter_right = grey[:, 64:].mean(dim=1) > grey[:, :64].mean(dim=1)
-    alike = (brighter_right[:32] == brighter_right[32:]).float().mean()
+    told = (brighter_right[:32] != brighter_right[32:]) == batch.opposite
     # Occluders and light from one side fool this measurement now and then.
-    assert alike > 0.75 and 0.2 < brighter_right.float().mean() < 0.8
+    assert told.float().mean() > 0.75
+    assert 0.2 < batch.opposite.float().mean() < 0.8
+    assert 0.2 < brighter_right.float().mean() < 0.8
 
 
 def test_resumed_and_parallel_feeds_draw_otherwise(write: Write) -> None:

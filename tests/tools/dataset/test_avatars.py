@@ -90,6 +90,20 @@ def test_samples_are_whole_and_of_their_split(source: AvatarSource) -> None:
         assert 0.1 < numbers["place"][2] < 1.0
 
 
+def test_training_pairs_often_show_one_face_in_two_poses(
+    source: AvatarSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any(source.twice(number) for number in range(40))
+    monkeypatch.setattr(source, "_split", "train")
+    shared = [source.twice(number) for number in range(400)]
+    assert shared[::2] == shared[1::2]
+    assert 0.3 < np.mean([number is not None for number in shared]) < 0.5
+    pairs = ((source.sample(n), source.sample(n + 1)) for n in range(0, 400, 2) if shared[n])
+    first, second = next(pair for pair in pairs if pair[0].face and pair[1].face)
+    assert first.identity == second.identity and first.expression == second.expression
+    assert np.abs(first.head - second.head).max() > 0.05
+
+
 @pytest.mark.parametrize("kind", PEOPLE)
 def test_a_blink_shuts_the_lids(
     source: AvatarSource, monkeypatch: pytest.MonkeyPatch, kind: str

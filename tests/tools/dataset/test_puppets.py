@@ -156,6 +156,17 @@ def test_the_same_number_gives_the_same_sample(
         assert first.identity == second.identity
 
 
+def test_many_pairs_show_one_face_in_two_poses(source: PuppetSource) -> None:
+    pairs = [(source.expression_of(2 * n), source.expression_of(2 * n + 1)) for n in range(300)]
+    assert 0.33 < np.mean([a == b for a, b in pairs]) < 0.47
+    assert 0.43 < np.mean([a + 1 == b for a, b in pairs]) < 0.57
+    twice = next(n for n, (a, b) in enumerate(pairs) if a == b)
+    first, second = source.sample(2 * twice), source.sample(2 * twice + 1)
+    assert first.identity == second.identity
+    np.testing.assert_array_equal(first.blendshapes, second.blendshapes)
+    assert np.abs(first.head - second.head).max() > 0.05
+
+
 def test_held_out_people_show_held_out_expressions(shared: Path, faces: Path) -> None:
     other = PuppetSource(*_places(shared, faces), "test", 1).sample(0)
     assert other.expression >= HELD_OUT
