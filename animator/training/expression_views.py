@@ -1,7 +1,9 @@
 """What the frozen foundation reads in augmented training crops, kept for all trainings to come.
 
-Each picture is seen `VIEWS` times: twice as a camera might, and once mirrored. A view takes 25 kB,
-so they are kept in parts of a folder, which a run that was interrupted completes.
+Each picture is seen `VIEWS` times: twice as a camera might, and once mirrored. Where the shards
+show the face with this expression in another pose as well, the second view is of that picture, so
+that the animator learns to keep still when a head turns. A view takes 25 kB, so they are kept in
+parts of a folder, which a run that was interrupted completes.
 """
 
 import os
@@ -125,7 +127,11 @@ def _read_part(
     augmenter = Augmenter(0)
     samples = [(row, index.sample(row)) for row in rows]
     faces = [(row, sample) for row, sample in samples if sample.face]
-    read = [_read(sample, augmenter, model, make) for _, sample in faces]
+    turned = _turned(index, [row for row, _ in faces])
+    read = [
+        _read([sample, index.sample(other), sample], augmenter, model, make)
+        for (_, sample), other in zip(faces, turned, strict=True)
+    ]
     out: dict[str, Any] = {k: np.stack([one[k] for one in read]) for k in KEPT} if read else {}
     tokens = out.pop("tokens", np.zeros((0, VIEWS, 64, 192), np.float16))
     people = np.array([index.people[row] for row, _ in faces], np.int64)
@@ -134,13 +140,23 @@ def _read_part(
     _written(path, lambda file: np.savez(file, rows=rows, people=people, **out))
 
 
+def _turned(index: ShardIndex, rows: Sequence[int]) -> list[int]:
+    """Another picture of each one's person with the same expression, or that one again."""
+    numbers = index.faces
+    out = []
+    for row in rows:
+        same = np.flatnonzero(numbers == numbers[row]) if numbers[row] >= 0 else np.zeros(0, int)
+        out.append(next((int(n) for n in same if n != row), row))
+    return out
+
+
 def _read(
-    sample: Sample, augmenter: Augmenter, model: FaceReading, make: Generator
+    samples: Sequence[Sample], augmenter: Augmenter, model: FaceReading, make: Generator
 ) -> dict[str, NDArray[Any]]:
-    """One picture's views."""
+    """The views of one face, of a picture each."""
     views = [
         augmenter.view(sample.picture, known(sample), make, mirrored=number == MIRRORED)
-        for number in range(VIEWS)
+        for number, sample in enumerate(samples)
     ]
     seen = model.read(np.stack([view.crop for view in views]))
     shown = np.stack([view.targets["blendshapes"] for view in views])

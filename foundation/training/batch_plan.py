@@ -45,15 +45,14 @@ class BatchPlan:
         """Take up what the index has got meanwhile."""
         self._expressions = _Groups(self._index.expressions)
         self._people = _Groups(self._index.people)
-        pairs = np.stack([self._index.people, self._index.expressions], axis=1)
-        self._face = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        self._face = self._index.faces
         self._faces = _Groups(self._face)
 
     def again(self, rows: Rows) -> Rows:
         """Pictures that show what ``rows`` show: often the same person's same expression in another
         pose and light, where there is one, else the very same pictures."""
         out = rows.copy()
-        known = self._index.expressions[rows] >= 0
+        known = self._face[rows] >= 0
         for i in np.flatnonzero(known & (self._make.random(len(rows)) < OTHER_POSE)):
             same = self._faces.of(int(self._face[rows[i]]))
             out[i] = self._make.choice(same[same != rows[i]]) if len(same) > 1 else rows[i]

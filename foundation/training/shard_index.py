@@ -77,6 +77,13 @@ class ShardIndex:
         """(M,) number of the folder it comes from."""
         return self._table[:, 9]
 
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """(M,) equal for pictures that show one person with one expression, -1 unknown."""
+        pairs = np.stack([self.people, self.expressions], axis=1)
+        numbers = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        return np.where(self.expressions >= 0, numbers, -1).astype(np.int64)
+
     def blendshapes(self, row: int) -> FloatArray:
         """(52,) of one sample, without decoding its picture."""
         shard, _, _, start, length = self._table[row, :5]

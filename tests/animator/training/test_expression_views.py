@@ -1,5 +1,6 @@
 """What the foundation reads is kept, completed where a run was interrupted, and never mixed up."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,6 +82,26 @@ def test_faces_are_read_three_times_once_mirrored(shards: Path) -> None:
     plain, mirrored = (views.tokens_of(everyone, np.full(9, v)) for v in (0, MIRRORED))
     assert (plain[:, 0, 0] < plain[:, 0, 1]).mean() > 0.7
     assert (mirrored[:, 0, 0] > mirrored[:, 0, 1]).mean() > 0.7
+
+
+def test_the_second_view_shows_the_face_in_another_pose_where_there_is_one(shards: Path) -> None:
+    numbers = (5, 5, 6, -1, -1)
+    with webdataset.TarWriter(str(shards / "train-000000.tar")) as writer:
+        for n, number in enumerate(numbers):
+            picture = np.full((STORED_SIZE, STORED_SIZE, 3), 20 + 50 * n, np.uint8)
+            sample = replace(_sample(0), picture=picture, expression=number)
+            writer.write(pack(sample, f"{n:08d}"))
+    views = read(shards, Reader())
+    everyone = np.arange(len(numbers))
+    first, second = (
+        views.tokens_of(everyone, np.full(len(numbers), v))[:, 0, :2].mean(axis=1) for v in (0, 1)
+    )
+    # A camera's exposure changes brightness by less than another picture does.
+    closest = np.abs(second[:, None] - first[None]).argmin(axis=1)
+    order = np.argsort(first)
+    place = {int(row): n for n, row in enumerate(order)}
+    partners = [place[int(closest[row])] for row in order]
+    assert partners == [1, 0, 2, 3, 4]
 
 
 def test_what_was_interrupted_is_completed_and_nothing_is_read_twice(shards: Path) -> None:
