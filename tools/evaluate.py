@@ -12,6 +12,7 @@ from .arguments import whole_number
 from .evaluate_animator import add_animator
 from .evaluate_clips import add_clips
 from .evaluate_foundation import add_foundation
+from .evaluate_quality import add_quality
 from .evaluate_renderer import add_renderer
 from .inputs import DEMO_TAKE
 
@@ -95,6 +96,7 @@ def add_verb(verbs: Any) -> None:
     rigs.set_defaults(run=run)
     add_clips(kinds)
     add_foundation(kinds)
+    add_quality(kinds)
     add_renderer(kinds)
     add_animator(kinds)
 

@@ -84,8 +84,15 @@ def add_clips(kinds: Any) -> None:
     p.set_defaults(run=run)
 
 
-def add_clip_options(p: argparse.ArgumentParser) -> None:
-    """Options of everything that is measured on clips."""
+def add_clip_options(
+    p: argparse.ArgumentParser, *, quick: str = "no mirrored, still or turning faces"
+) -> None:
+    """Options of everything that is measured on clips.
+
+    Args:
+        p: the verb.
+        quick: what ``--quick`` leaves out there.
+    """
     p.add_argument(
         "--reader",
         action="append",
@@ -110,7 +117,7 @@ def add_clip_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="of `freeavatar data` (default: the user's)"
     )
-    p.add_argument("--quick", action="store_true", help="no mirrored, still or turning faces")
+    p.add_argument("--quick", action="store_true", help=quick)
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
 
 

@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     summary = figures.summary()
     if args.data is not None:
         clips = measure(args, clip_paths([], args.data), readers)
-        sections += _clip_sections(clips)
+        sections += clip_sections(clips)
         summary["clips"] = clips.figures()
     if args.data is not None and not args.quick:
         from freeavatar.foundation.bundle import find_bundle
@@ -162,7 +162,7 @@ def figures_on_shards(args: argparse.Namespace, shards: Sequence[Path]) -> "Figu
         },
         similarity={name: similarity(drawn, p.embedding) for name, p in given.items()},
         probes=_probes(truth, given, dict(args.mae)),
-        pairs=_pairs(args, models),
+        pairs=pairs_of(args, models),
     )
 
 
@@ -222,7 +222,7 @@ def _probes(
     return table
 
 
-def _pairs(args: argparse.Namespace, models: "Mapping[str, Model]") -> "dict[str, RealPairs]":
+def pairs_of(args: argparse.Namespace, models: "Mapping[str, Model]") -> "dict[str, RealPairs]":
     """Smiles of real test people, where the data folder has their portraits."""
     folder = None if args.data is None else args.data / "faces" / "webmorph"
     if folder is None or not folder.is_dir():
@@ -267,7 +267,7 @@ def _example_section(figures: "Figures") -> "list[Section]":
     return [] if sheet is None else [Section(title="Examples", note=LICENCE, pictures=[sheet])]
 
 
-def _clip_sections(report: "ClipReport") -> "list[Section]":
+def clip_sections(report: "ClipReport") -> "list[Section]":
     """The tables on clips, and the curves of every aperture."""
     from freeavatar.foundation.apertures import APERTURES
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from freeavatar.foundation.expression import GROUPS
 from freeavatar.foundation.expression_net import ExpressionNet
+from freeavatar.foundation.model_cards import QUALITY_BEGIN, QUALITY_END
 
 from .checkpoints import State
 from .export import Exported
@@ -70,6 +71,9 @@ def _lines(
         "rendered as the training pictures are: on real video expect less.",
         "",
         *_figures(facts.get("validation", {})),
+        "",
+        QUALITY_BEGIN,
+        QUALITY_END,
         "",
         "## Limits",
         "",

@@ -19,6 +19,7 @@ from torch import Tensor
 from freeavatar.foundation.config import EncoderConfig, ExpressionConfig, HeadsConfig, MAEConfig
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.expression_net import ExpressionNet
+from freeavatar.foundation.model_cards import QUALITY_BEGIN, QUALITY_END
 from freeavatar.foundation.onnx_session import KIND
 from freeavatar.foundation.training import checkpoints
 from freeavatar.foundation.training.card import write_card
@@ -252,6 +253,7 @@ def test_the_file_says_what_torch_says(trained: Path, tmp_path: Path, half: bool
     assert kinds.count("BatchNormalization") == 0
     card = write_card(exported, net, state).read_text()
     assert "| tongue |" in card and "**toy**: 32 training pictures" in card
+    assert f"{QUALITY_BEGIN}\n{QUALITY_END}\n" in card, "eval quality --cards finds its place"
 
 
 def test_half_the_bits_are_half_the_file(trained: Path, tmp_path: Path) -> None:

@@ -51,20 +51,25 @@ def example_sheet(truth: Truth, given: Mapping[str, Predictions], rig: Rig) -> I
         for i in shown:
             cells = [np.asarray(cv2.resize(truth.pictures[i], (CELL, CELL)), np.uint8)]
             known = np.nan_to_num(truth.blendshapes[i])
-            cells.append(_posed(rig, renderer, known, truth.head[i], truth.eyes[i]))
+            cells.append(posed(rig, renderer, known, truth.head[i], truth.eyes[i]))
             for p in given.values():
-                cells.append(_posed(rig, renderer, p.blendshapes[i], p.head[i], p.eyes[i]))
+                cells.append(posed(rig, renderer, p.blendshapes[i], p.head[i], p.eyes[i]))
             moments.append((str(truth.domain[i]), cells))
     return arrange(moments, title="test pictures", labels=["picture", "truth", *given])
 
 
-def _posed(
+def posed(
     rig: Rig,
     renderer: Renderer,
     curves: NDArray[np.floating],
     head: NDArray[np.floating],
     eyes: NDArray[np.floating],
 ) -> Picture:
+    """The rig with curves (52,), a head rotation (3, 3) and a gaze (2, 2), see `Expression`.
+
+    Returns:
+        (CELL, CELL, 3) as the renderer draws it; grey where a curve is no number.
+    """
     if not np.isfinite(curves).all():
         return np.full((CELL, CELL, 3), 60, np.uint8)
     angles = np.zeros((2, 3), np.float32)

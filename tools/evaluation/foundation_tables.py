@@ -112,11 +112,11 @@ def group_lines(accuracy: Mapping[str, Accuracy], readers: Sequence[str]) -> lis
     lines = [
         f"{accuracy[readers[0]].pictures} pictures on which MediaPipe found the face as well; "
         "channels that move in them",
-        f"{'group':16} {'channels':>8} {'never':>7}{_pairs(readers)}",
+        f"{'group':16} {'channels':>8} {'never':>7}{pair_heads(readers)}",
     ]
     for group, row in first.items():
-        cells = "".join(_error_cell(tables[n][group]) for n in readers)
-        lines.append(f"{group:16} {row.channels:8} {_number(row.never_moving, 7)}{cells}")
+        cells = "".join(error_cell(tables[n][group]) for n in readers)
+        lines.append(f"{group:16} {row.channels:8} {number_cell(row.never_moving, 7)}{cells}")
     return [
         *lines,
         "error: mean absolute; r: correlation over all people; never: error of 0 always",
@@ -126,25 +126,24 @@ def group_lines(accuracy: Mapping[str, Accuracy], readers: Sequence[str]) -> lis
 def set_lines(figures: Figures) -> list[str]:
     """Mean over all live channels of each set of pictures."""
     readers = figures.readers
-    lines = [f"{'pictures':24} {'number':>7} {'never':>7}{_pairs(readers)}"]
+    lines = [f"{'pictures':24} {'number':>7} {'never':>7}{pair_heads(readers)}"]
     for where, accuracy in figures.accuracy.items():
         rows = {n: accuracy[n].channels.table()["all"] for n in readers}
-        cells = "".join(_error_cell(rows[n]) for n in readers)
+        cells = "".join(error_cell(rows[n]) for n in readers)
         first = readers[0]
-        lines.append(
-            f"{where:24} {accuracy[first].pictures:7} {_number(rows[first].never_moving, 7)}{cells}"
-        )
+        never = number_cell(rows[first].never_moving, 7)
+        lines.append(f"{where:24} {accuracy[first].pictures:7} {never}{cells}")
     return lines
 
 
 def channel_lines(accuracy: Mapping[str, Accuracy], readers: Sequence[str]) -> list[str]:
     """A row for each of the 52 channels."""
-    lines = [f"{'channel':22} {'never':>7}{_pairs(readers)}"]
+    lines = [f"{'channel':22} {'never':>7}{pair_heads(readers)}"]
     for i, name in enumerate(BLENDSHAPES):
         first = accuracy[readers[0]].channels
-        cells = "".join(_error_cell(accuracy[n].channels.row([i])) for n in readers)
+        cells = "".join(error_cell(accuracy[n].channels.row([i])) for n in readers)
         still = "" if first.live[i] else "  never moves here"
-        lines.append(f"{name:22} {_number(float(first.never_moving[i]), 7)}{cells}{still}")
+        lines.append(f"{name:22} {number_cell(float(first.never_moving[i]), 7)}{cells}{still}")
     return lines
 
 
@@ -161,7 +160,7 @@ def geometry_lines(figures: Figures) -> list[str]:
     for where, accuracy in figures.accuracy.items():
         for label, name in rows.items():
             cells = "".join(
-                f" {_number(getattr(accuracy[n].geometry, name), 14, 2)}" for n in readers
+                f" {number_cell(getattr(accuracy[n].geometry, name), 14, 2)}" for n in readers
             )
             lines.append(f"{where:24} {label:22}{cells}")
     return lines
@@ -175,14 +174,16 @@ def triplet_lines(figures: Figures) -> list[str]:
     for where, kinds in first.right.items():
         for kind in KINDS:
             cells = "".join(
-                f" {_number(figures.similarity[n].right[where][kind][0], 16)}" for n in readers
+                f" {number_cell(figures.similarity[n].right[where][kind][0], 16)}" for n in readers
             )
             lines.append(f"{where:18} {kind:18} {kinds[kind][1]:8}{cells}")
     for label, name in (
         ("mean of same and nearer, within each domain", "across_people"),
         ("mean of same and nearer, photo ↔ avatar", "across_domains"),
     ):
-        cells = "".join(f" {_number(getattr(figures.similarity[n], name), 16)}" for n in readers)
+        cells = "".join(
+            f" {number_cell(getattr(figures.similarity[n], name), 16)}" for n in readers
+        )
         lines.append(f"{label:46}{cells}")
     return [
         *lines,
@@ -197,9 +198,8 @@ def probe_lines(probes: Mapping[str, Probe]) -> list[str]:
     """How often a linear probe recognises the person."""
     lines = [f"{'features':28} {'recognised':>10} {'chance':>8} {'people':>7}"]
     for name, probe in probes.items():
-        lines.append(
-            f"{name:28} {_number(probe.accuracy, 10)} {_number(probe.chance, 8)} {probe.people:7}"
-        )
+        cells = f"{number_cell(probe.accuracy, 10)} {number_cell(probe.chance, 8)}"
+        lines.append(f"{name:28} {cells} {probe.people:7}")
     return lines
 
 
@@ -211,8 +211,8 @@ def pair_lines(pairs: Mapping[str, RealPairs]) -> list[str]:
     ]
     for name, p in pairs.items():
         lines.append(
-            f"{name:16} {p.people:7} {_number(p.right, 7)} {_number(p.others, 10)} "
-            f"{_number(p.own, 10)}"
+            f"{name:16} {p.people:7} {number_cell(p.right, 7)} {number_cell(p.others, 10)} "
+            f"{number_cell(p.own, 10)}"
         )
     return lines
 
@@ -255,13 +255,16 @@ def _heads(readers: Sequence[str], what: str) -> str:
     return "".join(f" {n[: 15 - len(what)] + ' ' + what:>16}" for n in readers)
 
 
-def _pairs(readers: Sequence[str]) -> str:
+def pair_heads(readers: Sequence[str]) -> str:
+    """Headings of the columns that `error_cell` fills."""
     return "".join(f" | {n[:9]:>9} error {'r':>6}" for n in readers)
 
 
-def _error_cell(row: Row) -> str:
-    return f" | {_number(row.error, 15, 4)} {_number(row.correlation, 6)}"
+def error_cell(row: Row) -> str:
+    """Error and correlation of one reader."""
+    return f" | {number_cell(row.error, 15, 4)} {number_cell(row.correlation, 6)}"
 
 
-def _number(value: float, width: int, digits: int = 3) -> str:
+def number_cell(value: float, width: int, digits: int = 3) -> str:
+    """A number to the right of its column, a dash where there is none."""
     return f"{'-':>{width}}" if math.isnan(value) else f"{value:{width}.{digits}f}"

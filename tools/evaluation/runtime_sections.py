@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from freeavatar.foundation.errors import ReaderError
+from freeavatar.foundation.errors import ReaderError, SourceError
 
 from . import speed
 from .finder import finder_figures, finder_lines
@@ -17,7 +17,7 @@ def runtime_sections(
 ) -> tuple[list[Section], dict[str, Any]]:
     """Measure the face finder and the speed of reading.
 
-    What cannot be measured, as a network is missing, says so in its section.
+    What cannot be measured, as a network or a clip is missing, says so in its section.
 
     Args:
         data: folder with ``clips``, ``faces`` and ``synth``.
@@ -32,12 +32,12 @@ def runtime_sections(
     try:
         figures["finder"] = finder_figures(data, bundle=bundle, cache=cache)
         sections.append(Section(title="Finding faces", lines=finder_lines(figures["finder"])))
-    except (ReaderError, ImportError) as error:
+    except (ReaderError, SourceError, ImportError) as error:
         sections.append(Section(title="Finding faces", lines=[f"not measured: {error}"]))
     try:
         measured = speed.measure(data / "clips" / SPEED_CLIP, bundle)
         figures["speed"] = speed.summary(measured)
         sections.append(Section(title="Speed", lines=speed.lines(measured)))
-    except ReaderError as error:
+    except (ReaderError, SourceError) as error:
         sections.append(Section(title="Speed", lines=[f"not measured: {error}"]))
     return sections, figures

@@ -1,6 +1,6 @@
 """Contact sheets of clips: the actor beside built-in characters, one moment each second."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -120,18 +120,16 @@ def arrange(
     return sheet
 
 
-def write_sheets(
-    clips: Sequence[str], readers: Mapping[str, OpenReader], folder: Path
-) -> list[Path]:
-    """A contact sheet of each clip for every reader, ``CLIP.READER.png``.
+def sheets(
+    clips: Sequence[str], readers: Mapping[str, OpenReader]
+) -> Iterator[tuple[str, Image.Image]]:
+    """A contact sheet of each clip for every reader, named ``CLIP.READER``.
 
     Raises:
         SourceError: a clip cannot be read.
         RenderError: no OpenGL is to be had.
     """
     rigs = [registry.load(name) for name in RIGS]
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
     for path in clips:
         for name, make in readers.items():
             reader = make()
@@ -140,6 +138,21 @@ def write_sheets(
                     sheet = sheet_of(frames, reader, rigs, title=f"{Path(path).stem}, {name}")
             finally:
                 reader.close()
-            written.append(folder / f"{Path(path).stem}.{name}.png")
-            sheet.save(written[-1])
+            yield f"{Path(path).stem}.{name}", sheet
+
+
+def write_sheets(
+    clips: Sequence[str], readers: Mapping[str, OpenReader], folder: Path
+) -> list[Path]:
+    """Write `sheets` as PNG files.
+
+    Raises:
+        SourceError: a clip cannot be read.
+        RenderError: no OpenGL is to be had.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, sheet in sheets(clips, readers):
+        written.append(folder / f"{name}.png")
+        sheet.save(written[-1])
     return written

@@ -1,6 +1,6 @@
 """What the networks must hold, and whether they do, from the figures of ``eval foundation``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +59,9 @@ def verdicts(
 def _on_pictures(figures: Mapping[str, Any], ours: str) -> Iterator[Verdict]:
     both = figures["accuracy"][BOTH]
     mine, theirs = both[ours]["table"], both[THEIRS]["table"]
-    yield _at_least("mean correlation over live channels", mine["all"]["correlation"], 0.75)
+    yield at_least("mean correlation over live channels", mine["all"]["correlation"], 0.75)
     for name in SINGLED_OUT:
-        yield _at_least(f"correlation of {name}", mine[name]["correlation"], 0.9)
+        yield at_least(f"correlation of {name}", mine[name]["correlation"], 0.9)
     for group in GROUPS:
         a, b = mine[group], theirs[group]
         known = None not in (a["correlation"], b["correlation"], a["error"], b["error"])
@@ -79,13 +79,13 @@ def _on_pictures(figures: Mapping[str, Any], ours: str) -> Iterator[Verdict]:
 
 def _on_embedding(figures: Mapping[str, Any], ours: str) -> Iterator[Verdict]:
     order = figures["similarity"][ours]
-    yield _at_least("triplets across people, within a domain", order["across_people"], 0.90)
-    yield _at_least("triplets photo ↔ avatar", order["across_domains"], 0.85)
+    yield at_least("triplets across people, within a domain", order["across_people"], 0.90)
+    yield at_least("triplets photo ↔ avatar", order["across_domains"], 0.85)
     own = figures["identity"][f"{ours}, embedding"]["accuracy"]
     for name, probe in figures["identity"].items():
         before = probe["accuracy"]
         if name.endswith("before tuning") and own is not None and before:
-            yield _at_most(f"person recognised, share of {name}", own / before, 1 / 3)
+            yield at_most(f"person recognised, share of {name}", own / before, 1 / 3)
     pairs = figures["real_pairs"].get(ours)
     if pairs:
         yield Verdict(
@@ -98,7 +98,22 @@ def _on_embedding(figures: Mapping[str, Any], ours: str) -> Iterator[Verdict]:
 def _on_clips(
     figures: Mapping[str, Any], clips: list[dict[str, Any]], reader: str
 ) -> Iterator[Verdict]:
-    head = AMPLITUDE_HEAD if AMPLITUDE_HEAD in figures["heads"] else figures["heads"][0]
+    yield from follows(clips, reader)
+    yield from amplitudes(figures, reader)
+    noise = [c["readers"][reader]["noise"] for c in clips]
+    mirror = [c["readers"][reader]["mirror"] for c in clips]
+    largest = [n["largest"] for n in noise if n]
+    known = [m for m in mirror if m is not None]
+    yield at_most("still face, worst channel of any clip", max(largest, default=None), 0.005)
+    average = sum(known) / len(known) if known else None
+    yield at_most("mirrored clips, mean difference", average, 0.02)
+    turns = {face: r.get(reader) for face, r in figures["turns"].items()}
+    for face, moved in turns.items():
+        yield at_most(f"{face[:40]} turned ±25°, worst channel", moved and moved["largest"], 0.05)
+
+
+def follows(clips: Sequence[Mapping[str, Any]], reader: str) -> Iterator[Verdict]:
+    """Does a reader follow the apertures of every clip at least as MediaPipe does?"""
     for clip in clips:
         mine, theirs = clip["readers"][reader], clip["readers"][THEIRS]
         if theirs["mean"] is None:
@@ -110,21 +125,16 @@ def _on_clips(
             measured=f"{a:.3f} against {b:.3f}",
             holds=a >= b,
         )
+
+
+def amplitudes(figures: Mapping[str, Any], reader: str) -> Iterator[Verdict]:
+    """Do a reader's apertures move about as far as those of the clips?"""
+    head = AMPLITUDE_HEAD if AMPLITUDE_HEAD in figures["heads"] else figures["heads"][0]
     rows = figures["overall"].get(head, {})
     # A mean over apertures would let a damped mouth and overdone lids make up for each other.
     for aperture in APERTURE_GROUPS:
         amplitude = rows.get(aperture, {}).get(reader, [None, None])[1]
-        yield _between(f"amplitude of {aperture} on clips (head {head})", amplitude, 0.8, 1.2)
-    noise = [c["readers"][reader]["noise"] for c in clips]
-    mirror = [c["readers"][reader]["mirror"] for c in clips]
-    largest = [n["largest"] for n in noise if n]
-    known = [m for m in mirror if m is not None]
-    yield _at_most("still face, worst channel of any clip", max(largest, default=None), 0.005)
-    average = sum(known) / len(known) if known else None
-    yield _at_most("mirrored clips, mean difference", average, 0.02)
-    turns = {face: r.get(reader) for face, r in figures["turns"].items()}
-    for face, moved in turns.items():
-        yield _at_most(f"{face[:40]} turned ±25°, worst channel", moved and moved["largest"], 0.05)
+        yield between(f"amplitude of {aperture} on clips (head {head})", amplitude, 0.8, 1.2)
 
 
 def _on_finder(figures: Mapping[str, Any]) -> Iterator[Verdict]:
@@ -143,22 +153,25 @@ def _on_finder(figures: Mapping[str, Any]) -> Iterator[Verdict]:
 
 def _on_speed(figures: Mapping[str, Any]) -> Iterator[Verdict]:
     ratio = figures["ratio"] or [None, None]
-    yield _at_most("tracked frame, share of Face Landmarker's median", ratio[0], 0.5)
-    yield _at_most("tracked frame, share of Face Landmarker's p95", ratio[1], 0.5)
-    yield _at_most("fresh detection at 720p, milliseconds", figures["detection"]["median"], 6.0)
-    yield _at_most("peak memory, MiB", figures["peak_mib"], 250)
-    yield _at_most("import and first frame, seconds", figures["first_frame"], 1.5)
+    yield at_most("tracked frame, share of Face Landmarker's median", ratio[0], 0.5)
+    yield at_most("tracked frame, share of Face Landmarker's p95", ratio[1], 0.5)
+    yield at_most("fresh detection at 720p, milliseconds", figures["detection"]["median"], 6.0)
+    yield at_most("peak memory, MiB", figures["peak_mib"], 250)
+    yield at_most("import and first frame, seconds", figures["first_frame"], 1.5)
 
 
-def _at_least(what: str, value: float | None, wanted: float) -> Verdict:
-    return _between(what, value, wanted, None)
+def at_least(what: str, value: float | None, wanted: float) -> Verdict:
+    """Judge a figure that must not be lower."""
+    return between(what, value, wanted, None)
 
 
-def _at_most(what: str, value: float | None, wanted: float) -> Verdict:
-    return _between(what, value, None, wanted)
+def at_most(what: str, value: float | None, wanted: float) -> Verdict:
+    """Judge a figure that must not be higher."""
+    return between(what, value, None, wanted)
 
 
-def _between(what: str, value: float | None, low: float | None, high: float | None) -> Verdict:
+def between(what: str, value: float | None, low: float | None, high: float | None) -> Verdict:
+    """Judge a figure between two limits, of which either may be missing."""
     wanted = (("at least", low), ("at most", high))
     limits = " and ".join(f"{word} {limit:.3g}" for word, limit in wanted if limit is not None)
     if value is None:
