@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from freeavatar.rigs.spec import Rig
 
     from .evaluation.animator_figures import Followed, Method, Readings
+    from .evaluation.resting_rigs import Restless
 
 EPILOG = """\
 The faces are those of people that no network has learned from: the test-*.tar that `freeavatar
@@ -63,6 +65,15 @@ def add_animator(kinds: Any) -> None:
         metavar="N",
         help="faces for which every rig is drawn and read, too (default: none)",
     )
+    p.add_argument(
+        "--resting",
+        nargs="?",
+        const=Path(),
+        type=Path,
+        metavar="SHARED",
+        help="also what the rigs do while faces rest, before a camera's noise and while the head "
+        "turns: the mannequin's, and those in SHARED/rigs and SHARED/faces/webmorph",
+    )
     p.add_argument("--json", action="store_true", help="figures for scripts")
     p.set_defaults(run=run)
 
@@ -75,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
     from .evaluation.animator_figures import followed, hard_table, table
     from .evaluation.drawn_expressions import expressed
+    from .evaluation.resting_rigs import resting_lines
     from .face_points import anchor_finder
 
     finder = anchor_finder(None)
@@ -93,13 +105,40 @@ def run(args: argparse.Namespace) -> int:
                 )
             except RigError as error:
                 print(f"{rig.name}, {name}: {error}", file=sys.stderr)
+    rested = {} if args.resting is None else resting_figures(args.resting, rigs)
     if args.json:
-        print(json.dumps(_plain(figures, len(readings)), indent=1))
+        summary = _plain(figures, len(readings)) | {"resting": _resting_summary(rested)}
+        print(json.dumps(summary, indent=1))
         return 0
     print(f"{len(readings)} faces of test people")
     print("\n".join(table(figures, list(methods))))
     print("\n".join(["", *hard_table(figures, list(methods))]))
+    if rested:
+        print("\n".join(["", *resting_lines(rested)]))
     return 0
+
+
+def resting_figures(data: Path, rigs: "list[Rig]") -> "dict[str, dict[str, dict[str, Restless]]]":
+    """Resting face to rig to method to how far its controls move.
+
+    Args:
+        data: see `turning_faces`; a folder without any gives the mannequin alone.
+        rigs: that perform the faces.
+    """
+    from freeavatar.foundation.bundle import bundle_at_hand
+
+    from .evaluate_clips import cache_folder
+    from .evaluation.resting_rigs import METHODS, read_resting, restless
+    from .evaluation.turning_faces import turning_faces
+
+    found: dict[str, dict[str, dict[str, Restless]]] = {}
+    for name, frames in turning_faces(data, bundle_at_hand(), cache_folder(None)):
+        face = read_resting(frames)
+        rows = found.setdefault(name, {rig.name: {} for rig in rigs})
+        for method, animator in METHODS.items():
+            for rig, one in zip(rigs, restless(rigs, face, animator=animator), strict=True):
+                rows[rig.name][method] = one
+    return found
 
 
 def read_faces(folders: list[Path], limit: int) -> "Readings":
@@ -184,6 +223,15 @@ def _plain(figures: "dict[str, dict[str, Followed]]", faces: int) -> dict[str, A
         for rig, by_method in figures.items()
     }
     return {"faces": faces, "rigs": rows}
+
+
+def _resting_summary(
+    rested: "Mapping[str, Mapping[str, Mapping[str, Restless]]]",
+) -> dict[str, Any]:
+    return {
+        face: {rig: {m: asdict(one) for m, one in row.items()} for rig, row in rigs.items()}
+        for face, rigs in rested.items()
+    }
 
 
 def _known(value: float) -> float | None:

@@ -70,7 +70,7 @@ def test_the_command_reads_shards_and_prints_both(
             sample = Sample(picture=picture, identity="x", domain="avatar", blendshapes=shapes)
             tar.write(pack(sample, f"{number:06d}"))
     command = ["eval", "animator", "--data", str(tmp_path), "--rig", "mannequin"]
-    assert main([*command, "--json", "--drawn", "3"]) == 0
+    assert main([*command, "--json", "--drawn", "3", "--resting"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["faces"] == 24
     rows = told["rigs"]["mannequin"]
@@ -78,6 +78,11 @@ def test_the_command_reads_shards_and_prints_both(
     assert rows["named"]["error"] > 0.02
     assert 0.05 < rows["named"]["drawn"] < 2.0
     assert abs(rows["named"]["mean"]) < 0.5
+    resting = told["resting"]["mannequin"]["mannequin"]
+    assert resting.keys() == {"solver", "animator"}
+    for one in resting.values():
+        assert 0.0 < one["mean"] <= one["turn"] < 0.6 and one["control"]
+        assert 0.0 <= one["noise"] < 0.1
     empty = tmp_path / "empty"
     empty.mkdir()
     assert main(["eval", "animator", "--data", str(empty), "--rig", "mannequin"]) == 1
