@@ -32,8 +32,6 @@ KEPT_SMALL = 0.15
 """Weight of the squares of what is learned: a few hundred faces do not tell everything."""
 SHARES = (0.0, 0.5, 1.0)
 """How far names are followed where learning begins; what is best on the faces to learn from."""
-SCORED = ("weight error", "motion error")
-"""What is right for one rig is known; how the known head moves is a help where it is not."""
 WEIGHTS = AnimatorWeights(motion=3.0, sureness=2.0, followed=0.3)
 """Motion counts more than for all rigs together, what is certain is known."""
 WORTH = 0.01
@@ -148,7 +146,7 @@ def tune_animator(
     Raises:
         TrainingError: the run's folder is damaged.
     """
-    judge = Validation(held, SCORED)
+    judge = Validation(held)
     old = TunedAnimator(net, len(columns.upper))
     old.take(kept or {}, columns)
     before = judge(old.eval())
@@ -174,7 +172,7 @@ def tune_animator(
 
 def _begin(model: TunedAnimator, training: Performances, named: FloatArray) -> None:
     """Follow names as far as is best on the faces to learn from."""
-    judge = Validation(training, SCORED)
+    judge = Validation(training)
     rigs = batch_rigs([training.performances[0].columns])
     scores = []
     for share in SHARES:

@@ -1,7 +1,6 @@
 """How far the animator and the solver are from the best answers, on rigs that neither has seen."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +14,9 @@ RIGS = 8
 STILL = 1e-3
 """Most that the best weights of a face that rests change from frame to frame."""
 ERRORS = ("weight error", "motion error", "following error")
+SCORED = ("weight error", "motion error")
+"""Of these the score is made: the known head's motion, which the solver follows by construction, is
+not the rig's own, and the longer a network learns the rig's own, the less it follows the other."""
 PAIRS = 6
 """Sequences of each rig, each with its mirror image."""
 
@@ -24,11 +26,10 @@ class Validation:
 
     Args:
         held: rigs that are not trained on.
-        scored: the errors that the score is made of.
     """
 
-    def __init__(self, held: Performances, scored: Sequence[str] = ERRORS) -> None:
-        self._held, self._scored = held, scored
+    def __init__(self, held: Performances) -> None:
+        self._held = held
 
     def __call__(self, model: nn.Module) -> dict[str, Any]:
         """Mean figures over rigs, those of the solver with ``solver`` before their names.
@@ -38,7 +39,7 @@ class Validation:
         can follow it; ``unsteadiness`` the change between frames of a face that rests, ``calm`` the
         mean weight of a neutral face. What none of the rigs shows is left out: no rig without face
         points, no figure of them. ``score`` is the share of the solver's errors that the network
-        does away with, mean of those that are scored.
+        does away with, mean of those in `SCORED`.
         """
         figures: dict[str, list[float]] = defaultdict(list)
         for batch in self._held.all_in_turn(RIGS, PAIRS):
@@ -47,7 +48,7 @@ class Validation:
                 for key, value in _errors(weights.detach().float(), batch).items():
                     figures[name + key] += [float(x) for x in value if x == x]
         means = {k: sum(v) / len(v) for k, v in figures.items() if v}
-        left = [means[k] / max(means[f"solver {k}"], 1e-9) for k in self._scored if k in means]
+        left = [means[k] / max(means[f"solver {k}"], 1e-9) for k in SCORED if k in means]
         return {**means, "score": 1.0 - sum(left) / len(left)}
 
 
