@@ -67,6 +67,8 @@ class AnimatorGroup:
         self.state: FloatArray = np.zeros((2, 1, STATE_SIZE), np.float32)
         """Temporal context of the stream; never written in place, so it may be kept and put back.
         """
+        self._rest = np.zeros((count, most), np.float32)
+        self._rest = self._weights(np.zeros((1, SHAPES), np.float32), None)[0]
 
     def solve(self, blendshapes: NDArray[Any], tokens: NDArray[Any] | None = None) -> list[Values]:
         """The next frame's control values (K,) of each rig, within their ranges.
@@ -79,14 +81,19 @@ class AnimatorGroup:
             ValueError: the tokens have another shape.
         """
         shapes = np.clip(np.asarray(blendshapes, np.float32), 0.0, 1.0)
+        weights, self.state = self._weights(shapes.reshape(1, SHAPES), tokens)
+        return [part.values(row) for part, row in zip(self._parts, weights, strict=True)]
+
+    def _weights(
+        self, shapes: FloatArray, tokens: NDArray[Any] | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Column weights (R, C) and the state after. What the network says of a neutral face is
+        taken away, so that a neutral face stays neutral."""
         told = self._network.run(
-            tokens=_rows_of(tokens),
-            shapes=shapes.reshape(1, SHAPES),
-            state=self.state,
-            **self._given,
+            tokens=_rows_of(tokens), shapes=shapes, state=self.state, **self._given
         )
-        self.state = told["state_after"]
-        return [part.values(row) for part, row in zip(self._parts, told["weights"], strict=True)]
+        moved = np.maximum(told["weights"] - self._rest, 0.0)
+        return np.minimum(moved / (1.0 - self._rest), self._given["upper"]), told["state_after"]
 
     def reset(self) -> None:
         """Forget what came before."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from freeavatar.rigs.errors import RigError
 
 from .arguments import whole_number
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from freeavatar.rigs.spec import Rig
@@ -80,6 +81,7 @@ def add_animator(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    import_torch()
     from freeavatar.animator.reference import built_in_reference
     from freeavatar.foundation.expression_model import ExpressionModel
     from freeavatar.rigs import registry

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import ReaderError, SourceError
 
+from .torch_first import import_torch
+
 if TYPE_CHECKING:
     from freeavatar.foundation.expression import Reader
     from freeavatar.rigs.spec import Rig
@@ -129,6 +131,7 @@ def named_file(text: str) -> tuple[str, Path]:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    import_torch()
     clips = clip_paths(args.clip, args.data)
     readers = open_readers(args)
     report = measure(args, clips, readers)

@@ -17,6 +17,7 @@ from .evaluate_clips import (
     named_file,
     open_readers,
 )
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from .evaluate_clips import ClipReport
@@ -87,6 +88,7 @@ def add_foundation(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    import_torch()
     from .evaluation.foundation_tables import plain
     from .evaluation.report import Section, write_report
     from .evaluation.verdict import verdicts

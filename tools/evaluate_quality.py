@@ -17,6 +17,7 @@ from .evaluate_foundation import (
     split_folders,
 )
 from .quality_options import EPILOG, add_quality_options
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from freeavatar.foundation.expression import Reader
@@ -60,6 +61,7 @@ def add_quality(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    import_torch()
     from .evaluation.cards import block_lines, check_markers, write_block
     from .evaluation.quality_verdict import quality_verdicts
     from .evaluation.report import Section, write_report

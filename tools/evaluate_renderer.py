@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from freeavatar.foundation.errors import TrainingError
 
 from .arguments import whole_number
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -78,6 +79,7 @@ def add_renderer(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    import_torch()
     needed = ("torch", "timm", "safetensors")
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         raise TrainingError(

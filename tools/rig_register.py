@@ -14,6 +14,7 @@ from freeavatar.rigs.errors import RenderError
 
 from .face_points import anchor_finder, given_anchors
 from .rig_tune import MINUTES, tune
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from freeavatar.animator.identity import RigIdentity
@@ -100,6 +101,8 @@ def _minutes(text: str) -> float:
 def _register(args: argparse.Namespace) -> int:
     from freeavatar.rigs import registry
 
+    if args.tune:
+        import_torch()
     rig = _there(args) if args.tune and not args.force else None
     if rig is None:
         rig, report = _fresh(args)

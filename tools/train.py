@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from freeavatar.foundation.errors import TrainingError
 
 from . import train_animator, train_combination, train_options, train_renderer
+from .torch_first import import_torch
 
 if TYPE_CHECKING:
     from freeavatar.foundation.training.distributed import Processes
@@ -116,8 +117,8 @@ def _with_torch(
                 f"training needs {', '.join(missing)}; install with: "
                 "pip install 'freeavatar[train]'"
             )
-        # Triton and OpenGL each bring an LLVM; the process dies where Triton comes second.
-        import torch._dynamo
+        import_torch()
+        import torch
 
         torch.set_num_threads(max(getattr(args, "threads", 1), 1))
         return run(args)

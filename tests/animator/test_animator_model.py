@@ -17,7 +17,7 @@ from freeavatar.animator.animator_export import export_animator
 from freeavatar.animator.animator_files import FRAME_FILE, RIG_FILE
 from freeavatar.animator.animator_model import Animator, AnimatorGroup
 from freeavatar.animator.animator_net import AnimatorNet
-from freeavatar.animator.columns import columns_of
+from freeavatar.animator.columns import Columns, columns_of
 from freeavatar.animator.descriptors import descriptors_of
 from freeavatar.animator.identity import RigIdentity
 from freeavatar.animator.motion import anchor_motion
@@ -131,20 +131,40 @@ def test_names_and_order_do_not_matter(rig: Rig, folder: Path, curves: Curves) -
     assert np.abs(expected - animated(rig, folder, (1 - curves[0], curves[1]))).max() > 0.01
 
 
+def rested_weights(net: torch.nn.Module, columns: Columns, curves: Curves) -> NDArray[np.float32]:
+    """(T, C) weights of one rig's columns for a sequence, less what torch says of a neutral face
+    that is not seen."""
+    neutral = np.zeros((1, 52), np.float32), np.zeros((1, 64, 192), np.float32)
+    said, rest = (
+        net(
+            AnimatorBatch(
+                tokens=torch.from_numpy(tokens)[None],
+                shapes=torch.from_numpy(shapes)[None],
+                rig=torch.zeros(1, dtype=torch.int64),
+                rigs=batch_rigs([columns]),
+            )
+        )
+        .weights[0]
+        .detach()
+        .numpy()
+        for shapes, tokens in (curves, neutral)
+    )
+    assert np.abs(rest).max() > 1e-3, "nothing to take away here"
+    return np.clip((said - rest) / (1.0 - rest), 0.0, columns.upper)
+
+
+def test_a_neutral_face_stays_neutral(rig: Rig, folder: Path) -> None:
+    animator = Animator(rig, known(rig), folder=folder)
+    np.testing.assert_allclose(animator.solve(np.zeros(52)), rig.neutral, atol=1e-6)
+
+
 def test_the_files_say_what_torch_says(
     stirred: AnimatorNet, rig: Rig, folder: Path, curves: Curves
 ) -> None:
     """The whole way, a sequence at once against frame by frame."""
     columns = columns_of(known(rig).descriptors)
     span = np.array([c.maximum - c.neutral for c in rig.controls])
-    batch = AnimatorBatch(
-        tokens=torch.from_numpy(curves[1])[None],
-        shapes=torch.from_numpy(curves[0])[None],
-        rig=torch.zeros(1, dtype=torch.int64),
-        rigs=batch_rigs([columns]),
-    )
-    with torch.no_grad():
-        weights = columns.to_weights(stirred(batch).weights[0].numpy())
+    weights = columns.to_weights(rested_weights(stirred, columns, curves))
     found = animated(rig, folder, curves)
     np.testing.assert_allclose((found - rig.neutral) / span, weights, atol=1e-4)
     least = np.array([c.minimum for c in rig.controls]) - 1e-6
@@ -285,13 +305,7 @@ def test_what_tuning_learned_of_a_rig_is_used(
     with torch.no_grad():
         for parameter, value in ((own.follow, follow), (own.trust, trust), (own.code, code)):
             parameter.copy_(torch.from_numpy(value))
-        batch = AnimatorBatch(
-            tokens=torch.from_numpy(curves[1])[None],
-            shapes=torch.from_numpy(curves[0])[None],
-            rig=torch.zeros(1, dtype=torch.int64),
-            rigs=batch_rigs([columns]),
-        )
-        weights = columns.to_weights(own(batch).weights[0].numpy())
+    weights = columns.to_weights(rested_weights(own, columns, curves))
     learned = {"code": code, "follow": columns.to_sides(follow), "trust": columns.to_sides(trust)}
     tuned = replace(known(rig), **learned)
     found = AnimatorGroup([rig, rig], [tuned, known(rig)], folder=folder)

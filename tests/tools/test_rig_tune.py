@@ -1,6 +1,8 @@
 """Tuning from the command line: what is better is kept, what was interrupted goes on."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,18 @@ def test_times_that_are_none_are_refused(minutes: str, capsys: pytest.CaptureFix
         register("--tune", "--tune-minutes", minutes)
     assert stopped.value.code == 2
     assert "minutes, above 0" in capsys.readouterr().err
+
+
+def test_torch_comes_before_anything_is_drawn() -> None:
+    """Where it comes second, its Triton and the software OpenGL end the process between them."""
+    script = (
+        "import sys\n"
+        "from freeavatar.tools import cli, rig_register\n"
+        "def fresh(args):\n"
+        "    raise SystemExit(3 if 'torch._dynamo' in sys.modules else 4)\n"
+        "rig_register._fresh = fresh\n"
+        f"sys.exit(cli.main(['rig', 'register', {str(BUILT_IN['fox'])!r}, *sys.argv[1:]]))\n"
+    )
+    command = [sys.executable, "-c", script]
+    assert subprocess.run([*command, "--tune"], check=False).returncode == 3
+    assert subprocess.run(command, check=False).returncode == 4, "torch is not asked for"
