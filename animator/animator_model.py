@@ -19,6 +19,7 @@ from freeavatar.rigs.spec import FloatArray, Rig
 
 from .animator_config import CODE_SIZE, SHAPES, STATE_SIZE, TOKEN_SIZE, TOKENS
 from .animator_files import FRAME_FILE, FRAME_SIGNATURE, PAIR, RIG_FILE, RIG_SIGNATURE, WEIGHTS
+from .calibration import HIGHEST_REST
 from .columns import Columns, columns_of
 from .identity import RigIdentity, load_identity
 from .network_inputs import rig_arrays
@@ -68,7 +69,8 @@ class AnimatorGroup:
         """Temporal context of the stream; never written in place, so it may be kept and put back.
         """
         self._rest = np.zeros((count, most), np.float32)
-        self._rest = self._weights(np.zeros((1, SHAPES), np.float32), None)[0]
+        rest, _ = self._weights(np.zeros((1, SHAPES), np.float32), None)
+        self._rest = np.minimum(rest, np.float32(HIGHEST_REST))
 
     def solve(self, blendshapes: NDArray[Any], tokens: NDArray[Any] | None = None) -> list[Values]:
         """The next frame's control values (K,) of each rig, within their ranges.

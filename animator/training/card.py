@@ -74,7 +74,7 @@ def animator_card(
         "- What counts as right is least squares over a face's skin and tongue: an artist may well "
         "prefer another combination.",
         "- Sequences of four frames are mixed from single pictures: it knows no habits of motion.",
-        "- It says means of what may be meant: mouths open 10 to 20 % less far than the solver's.",
+        "- It says means of what may be meant: large movements come out smaller than the solver's.",
         "- A rig without face points is understood by drawings alone, which say less.",
     ]
     return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ from freeavatar.foundation.expression import FloatArray
 from freeavatar.foundation.expression_model import ModelOutput
 from freeavatar.foundation.samples import Sample
 from freeavatar.foundation.training.augment import Augmenter
-from freeavatar.foundation.training.shard_index import ShardIndex
+from freeavatar.foundation.training.shard_index import Groups, ShardIndex
 from freeavatar.foundation.training.views import known
 
 VIEWS = 3
@@ -143,9 +143,9 @@ def _read_part(
 def _turned(index: ShardIndex, rows: Sequence[int]) -> list[int]:
     """Another picture of each one's person with the same expression, or that one again."""
     numbers = index.faces
-    out = []
+    groups, out = Groups(numbers), []
     for row in rows:
-        same = np.flatnonzero(numbers == numbers[row]) if numbers[row] >= 0 else np.zeros(0, int)
+        same = groups.of(int(numbers[row])) if numbers[row] >= 0 else np.zeros(0, np.int64)
         out.append(next((int(n) for n in same if n != row), row))
     return out
 

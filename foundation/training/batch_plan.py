@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .shard_index import ShardIndex
+from .shard_index import Groups, ShardIndex
 
 Rows = NDArray[np.int64]
 
@@ -43,10 +43,10 @@ class BatchPlan:
 
     def refresh(self) -> None:
         """Take up what the index has got meanwhile."""
-        self._expressions = _Groups(self._index.expressions)
-        self._people = _Groups(self._index.people)
+        self._expressions = Groups(self._index.expressions)
+        self._people = Groups(self._index.people)
         self._face = self._index.faces
-        self._faces = _Groups(self._face)
+        self._faces = Groups(self._face)
 
     def again(self, rows: Rows) -> Rows:
         """Pictures that show what ``rows`` show: often the same person's same expression in another
@@ -87,15 +87,3 @@ class BatchPlan:
             others = self._people.of(int(self._index.people[row]))
         others = others[others != row]
         return int(self._make.choice(others)) if len(others) else None
-
-
-class _Groups:
-    """Rows with equal numbers."""
-
-    def __init__(self, numbers: NDArray[np.int64]) -> None:
-        self._order = np.argsort(numbers, kind="stable")
-        self._sorted = numbers[self._order]
-
-    def of(self, number: int) -> Rows:
-        low, high = np.searchsorted(self._sorted, (number, number + 1))
-        return np.asarray(self._order[low:high], np.int64)

@@ -128,6 +128,19 @@ class ShardIndex:
         return out
 
 
+class Groups:
+    """Rows with equal numbers."""
+
+    def __init__(self, numbers: NDArray[np.int64]) -> None:
+        self._order = np.argsort(numbers, kind="stable")
+        self._sorted = numbers[self._order]
+
+    def of(self, number: int) -> NDArray[np.int64]:
+        """The rows with a number."""
+        low, high = np.searchsorted(self._sorted, (number, number + 1))
+        return np.asarray(self._order[low:high], np.int64)
+
+
 def _files(data: mmap.mmap) -> Iterator[tuple[str, int, int]]:
     """Name, start and length of each file in a tar.
 

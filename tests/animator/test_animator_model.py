@@ -17,6 +17,7 @@ from freeavatar.animator.animator_export import export_animator
 from freeavatar.animator.animator_files import FRAME_FILE, RIG_FILE
 from freeavatar.animator.animator_model import Animator, AnimatorGroup
 from freeavatar.animator.animator_net import AnimatorNet
+from freeavatar.animator.calibration import HIGHEST_REST
 from freeavatar.animator.columns import Columns, columns_of
 from freeavatar.animator.descriptors import descriptors_of
 from freeavatar.animator.identity import RigIdentity
@@ -150,6 +151,7 @@ def rested_weights(net: torch.nn.Module, columns: Columns, curves: Curves) -> ND
         for shapes, tokens in (curves, neutral)
     )
     assert np.abs(rest).max() > 1e-3, "nothing to take away here"
+    rest = np.minimum(rest, HIGHEST_REST)
     return np.clip((said - rest) / (1.0 - rest), 0.0, columns.upper)
 
 
