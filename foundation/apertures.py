@@ -19,10 +19,10 @@ APERTURES = (
     "mouth open", "mouth wide", "lids right", "lids left", "brow right", "brow left",
 )  # fmt: skip
 """Lips' inner edges, mouth corners, lids, and brows above the eye corners."""
-DEPTH = (0.0025, -0.0122, 0.0, 0.0052, 0.0052, -0.0022, -0.0028)
+DEPTH = (0.0044, -0.0136, 0.0, 0.0061, 0.0061, -0.0040, -0.0046)
 """Forward extent of each segment when it has no length, eye distance first, in distances between
 the outer eye corners; of the built-in mannequin."""
-SLOPE = (-0.0026, 0.8058, 0.0, -0.0106, -0.0106, -0.1264, -0.1264)
+SLOPE = (-0.0044, 0.8004, 0.0, -0.0157, -0.0157, -0.1137, -0.1138)
 """Forward extent for each unit of length; of the built-in mannequin."""
 
 

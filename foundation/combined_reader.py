@@ -1,70 +1,108 @@
-"""Reads expressions with MediaPipe's landmarks and our own network together."""
+"""Our reading of a face, held to the points that MediaPipe's Face Landmarker finds in it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .combination import CombinationModel, combined_features
-from .crops import crop_around
-from .expression import Expression, Frame
-from .expression_model import ExpressionModel
+from .embedded_reader import EmbeddedReader
+from .expression import Expression, FloatArray, Frame
+from .face_boxes import SAME_FACE, Window, overlap, suits, window_around
+from .flip_averaging import FlipAveragedModel
 from .landmarks import LANDMARKS
-from .mediapipe_pose import gaze
-from .mediapipe_reader import MediaPipeReader
+from .mediapipe_landmarker import FoundFace, Landmarker
+from .personal_curves import PersonalCurves
+from .point_correction import PointCorrection, PointGains
+
+TRUST = (1.0, 0.8, 1.0)
+"""How far the apertures of mouth, lids and brows follow MediaPipe's points. A person's lids move
+less or farther than the mean person's, and when they are shut the network knows better."""
+REACH = (25.0, 55.0)
+"""Degrees of the head's turn up to which MediaPipe's points correct in full, and from which not."""
 
 
 class CombinedReader:
-    """MediaPipe finds and follows the face; both read it; a small network weighs what they say.
+    """Follows and reads a face as `EmbeddedReader` does, both ways round, and lets mouth, lids and
+    brows open as far as MediaPipe's points say.
+
+    Where MediaPipe finds no face, our own points are taken. Takes about four times as long a frame
+    as the embedded reader, so that it is for recordings.
 
     Args:
-        bundle: the ``face_landmarker.task`` file, see `find_bundle`.
+        bundle: the ``face_landmarker.task`` file, see `freeavatar.foundation.bundle.find_bundle`.
         face: counts from 1 at the left; None for the largest.
         threads: most cores that our networks use.
-        model: the expression network; None for the one that ships.
-        combination: the combining network; None for the one that ships.
 
     Raises:
         ReaderError: ``face`` below 1, MediaPipe or a network is missing or damaged.
     """
 
-    def __init__(
-        self,
-        bundle: Path,
-        *,
-        face: int | None = None,
-        threads: int = 1,
-        model: ExpressionModel | None = None,
-        combination: CombinationModel | None = None,
-    ) -> None:
-        self._model = model or ExpressionModel(threads=threads)
-        self._combination = combination or CombinationModel(threads=threads)
-        self._theirs = MediaPipeReader(bundle, face=face)
+    def __init__(self, bundle: Path, *, face: int | None = None, threads: int = 1) -> None:
+        model = FlipAveragedModel(threads=threads)
+        self._curves = MeasuredCurves(model.point_gains, bundle)
+        self._reader = EmbeddedReader(face, threads, model=model, curves=self._curves)
 
     @property
     def most_faces(self) -> int:
         """Most faces seen in one frame so far."""
-        return self._theirs.most_faces
+        return self._reader.most_faces
 
     def read(self, frame: Frame) -> Expression:
         """The chosen face of this frame, or an Expression with ``found=False``."""
-        seen = self._theirs.read(frame)
-        if not seen.found:
-            return seen
-        crop = crop_around(seen.landmarks[list(LANDMARKS)])
-        output = self._model.read(crop.cut(frame.picture)[None])
-        features = combined_features(
-            seen.landmarks, seen.head, seen.blendshapes, output.blendshapes[0]
-        )
-        blendshapes = self._combination.read(features[None])[0].astype(np.float32)
-        return replace(
-            seen,
-            blendshapes=blendshapes,
-            eyes=gaze(blendshapes),
-            embedding=output.embedding[0],
-            tokens=output.tokens[0],
-        )
+        return self._reader.read(frame)
 
     def close(self) -> None:
         """Release the models."""
-        self._theirs.close()
+        self._reader.close()
+        self._curves.close()
+
+
+class MeasuredCurves(PersonalCurves):
+    """Curves that follow MediaPipe's points of the same face where it finds them.
+
+    Args:
+        gains: of the network that says the curves.
+        bundle: the ``face_landmarker.task`` file.
+
+    Raises:
+        ReaderError: MediaPipe is missing or does not accept the bundle.
+    """
+
+    def __init__(self, gains: PointGains | None, bundle: Path) -> None:
+        super().__init__(gains)
+        self._landmarker = Landmarker(bundle, video=True)
+        self._window: Window | None = None
+        self._measured = (
+            None if gains is None else PointCorrection(gains.following(TRUST), reach=REACH)
+        )
+
+    def forget(self) -> None:
+        """Another person, or another shot."""
+        super().forget()
+        self._window = None
+        if self._measured is not None:
+            self._measured.forget()
+
+    def close(self) -> None:
+        """Release MediaPipe."""
+        self._landmarker.close()
+
+    def _corrected(self, expression: Expression, picture: NDArray[np.uint8]) -> FloatArray:
+        # Our own points go on being learnt from, for the frames in which MediaPipe finds no face.
+        own = super()._corrected(expression, picture)
+        face = self._find(expression, picture)
+        if face is None or self._measured is None:
+            return own
+        return self._measured.corrected(
+            expression.blendshapes, face.landmarks[list(LANDMARKS)], face.head, expression.time
+        )
+
+    def _find(self, expression: Expression, picture: NDArray[np.uint8]) -> FoundFace | None:
+        """The face that we read, as MediaPipe sees it in a window around it."""
+        height, width = picture.shape[:2]
+        box = expression.box
+        if self._window is None or not suits(self._window, box, width, height):
+            self._window = window_around(box, width, height)
+            self._landmarker.forget(expression.time)
+        found = self._landmarker.find(picture, expression.time, self._window)
+        return next((f for f in found if overlap(f.box, box) >= SAME_FACE), None)

@@ -1,22 +1,21 @@
 """Reads expressions with our own networks: nothing to download, one pass a tracked frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .crop_motion import apart, drawn_along
-from .crops import MARGIN, Crop, crop_around
+from .crops import MARGIN, Crop
 from .expression import Expression, FloatArray, Frame
-from .expression_model import ExpressionModel, ModelOutput
+from .expression_model import ExpressionModel
 from .face_boxes import SAME_FACE, Boxed, box_size, overlap, without_repeats
 from .face_choice import FORGET, FaceChoice
-from .place_in_picture import head_in_picture, translation
-from .point_correction import PointCorrection
+from .personal_curves import PersonalCurves
+from .reading import Reading, expression_of, reading_of
 from .scene_change import SceneChange
-from .steadiness import Steadiness
 
 ACCEPT, KEEP = 0.6, 0.35
 """Confidence that a face needs to be taken up, and to be kept while it is followed."""
@@ -32,6 +31,9 @@ SEARCH_EVERY = 0.1
 """Seconds between two searches while no face is to be seen; the first few follow at once."""
 EAGER = 3
 """Frames in a row without a face that are searched before `SEARCH_EVERY` sets in."""
+CLEAR = 0.75
+"""Score of a find that is followed at once; fainter ones must be found twice in a row, as letters
+and leaves now and then look like a face in one frame."""
 MOST_FACES = 16
 """Faces of one picture that are looked at."""
 SMALLEST = 12.0
@@ -46,6 +48,11 @@ class FoundBox(Boxed, Protocol):
         """(3, 2) right eye, left eye, middle of the mouth, pixels."""
         ...
 
+    @property
+    def score(self) -> float:
+        """0..1."""
+        ...
+
 
 class Finder(Protocol):
     """Finds faces in a whole picture."""
@@ -53,30 +60,6 @@ class Finder(Protocol):
     def find(self, picture: NDArray[np.uint8]) -> Sequence[FoundBox]:
         """The faces of a picture (H, W, 3) RGB, best first."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """What the network says of one crop, and where that lies in the picture."""
-
-    crop: Crop
-    output: ModelOutput
-    """Of one row."""
-    landmarks: FloatArray
-    """(156, 2) pixels of the picture."""
-    own: Crop
-    """The crop that the landmarks ask for."""
-
-    @property
-    def box(self) -> FloatArray:
-        """(4,) left, top, right, bottom of the landmarks in pixels."""
-        return np.concatenate([self.landmarks.min(0), self.landmarks.max(0)])
-
-    @property
-    def confidence(self) -> float:
-        """0..1; 0 where the numbers are not those of a face."""
-        value = float(self.output.confidence[0])
-        return value if np.isfinite(value) and np.isfinite(self.landmarks).all() else 0.0
 
 
 class EmbeddedReader:
@@ -93,6 +76,7 @@ class EmbeddedReader:
         video: False for pictures that have nothing to do with one another.
         model: the expression network; None for the one that ships.
         finder: the detector; None for the one that ships.
+        curves: refines a video's curves; None for what the network's own points say.
 
     Raises:
         ReaderError: ``face`` below 1, or a network is missing or damaged.
@@ -106,6 +90,7 @@ class EmbeddedReader:
         *,
         model: ExpressionModel | None = None,
         finder: Finder | None = None,
+        curves: PersonalCurves | None = None,
     ) -> None:
         self.most_faces = 0
         """Most faces seen in one frame so far."""
@@ -118,9 +103,8 @@ class EmbeddedReader:
         self._crop: Crop | None = None
         self._lost = 0
         self._searched = self._sure = -np.inf
-        gains = self._model.point_gains
-        self._correction = PointCorrection(gains) if video and gains is not None else None
-        self._steadiness = Steadiness() if video else None
+        self._faint: list[FoundBox] = []
+        self._curves = curves or (PersonalCurves(self._model.point_gains) if video else None)
 
     def read(self, frame: Frame) -> Expression:
         """The chosen face of this frame, or an Expression with ``found=False``."""
@@ -146,33 +130,25 @@ class EmbeddedReader:
             self._sure = frame.time
         self._crop = drawn_along(reading.crop, reading.own, SLACK)
         self._choice.keep(reading.box, frame.time)
-        return self._corrected(_expression(reading, frame))
+        expression = expression_of(reading, frame)
+        if self._curves is None:
+            return expression
+        return replace(expression, blendshapes=self._curves.refined(expression, picture))
 
     def close(self) -> None:
         """Nothing to do: the networks go with the reader."""
 
-    def _corrected(self, expression: Expression) -> Expression:
-        blendshapes = expression.blendshapes
-        if self._correction is not None:
-            blendshapes = self._correction.corrected(
-                blendshapes, expression.landmarks, expression.head, expression.time
-            )
-        if self._steadiness is not None:
-            blendshapes = self._steadiness.steadied(blendshapes)
-        return replace(expression, blendshapes=blendshapes)
-
     def _meet_someone(self) -> None:
         """What was learnt of a person goes with them."""
-        if self._correction is not None:
-            self._correction.forget()
-        if self._steadiness is not None:
-            self._steadiness.forget()
+        if self._curves is not None:
+            self._curves.forget()
 
     def _forget(self) -> None:
         self._meet_someone()
         self._choice.forget()
         self._scenes = SceneChange()
         self._crop = None
+        self._faint = []
         self._lost = 0
         self._searched = self._sure = -np.inf
 
@@ -220,7 +196,7 @@ class EmbeddedReader:
         if self._choice.recent(time) is None:
             self._crop = None
             self._meet_someone()
-        hits = self._finder.find(picture)[:MOST_FACES]
+        hits = self._believed(self._finder.find(picture)[:MOST_FACES])
         readings = self._look(picture, [_crop_of(hit) for hit in hits])
         faces = without_repeats([r for r in readings if self._holds(r, KEEP)])
         while (chosen := self._choice.choose(faces, time, anew=anew)) is not None:
@@ -231,6 +207,17 @@ class EmbeddedReader:
             faces = [face for face in faces if face is not chosen]
         self.most_faces = max(self.most_faces, len(faces))
         return None
+
+    def _believed(self, hits: Sequence[FoundBox]) -> list[FoundBox]:
+        """Those that are clear, were found in the last search, too, or are in a single picture."""
+        before, self._faint = self._faint, [hit for hit in hits if hit.score < CLEAR]
+        return [
+            hit
+            for hit in hits
+            if hit.score >= CLEAR
+            or not self._video
+            or any(overlap(hit.box, other.box) >= SAME_FACE for other in before)
+        ]
 
     def _settled(self, picture: NDArray[np.uint8], reading: Reading) -> Reading:
         """The detector's box is rough: look again where the face's points are, until that fits."""
@@ -244,7 +231,7 @@ class EmbeddedReader:
         if not crops:
             return []
         output = self._model.read(np.stack([crop.cut(picture) for crop in crops]))
-        return [_reading(crop, output.row(i)) for i, crop in enumerate(crops)]
+        return [reading_of(crop, output.row(i)) for i, crop in enumerate(crops)]
 
     def _holds(self, reading: Reading, confidence: float) -> bool:
         """Whether there is a face, with its middle in the picture."""
@@ -268,32 +255,4 @@ def _crop_of(hit: FoundBox) -> Crop:
         centre=((left + right) / 2, (top + bottom) / 2),
         side=max(MARGIN * box_size(hit.box), 1.0),
         roll=float(np.arctan2(across[1], across[0])),
-    )
-
-
-def _reading(crop: Crop, output: ModelOutput) -> Reading:
-    landmarks = crop.to_frame(output.landmarks[0] * np.float32(crop.size))
-    own = crop_around(landmarks, size=crop.size) if np.isfinite(landmarks).all() else crop
-    return Reading(crop=crop, output=output, landmarks=landmarks, own=own)
-
-
-def _expression(reading: Reading, frame: Frame) -> Expression:
-    output, crop = reading.output, reading.crop
-    height, width = frame.picture.shape[:2]
-    head = head_in_picture(output.head[0], crop.roll)
-    eyes = np.zeros((2, 3), np.float32)
-    eyes[:, :2] = output.eyes[0]
-    return Expression(
-        index=frame.index,
-        time=frame.time,
-        found=True,
-        blendshapes=np.clip(output.blendshapes[0], 0.0, 1.0),
-        head=head,
-        translation=translation(output.place[0], crop, head, (width, height)),
-        eyes=eyes,
-        landmarks=reading.landmarks,
-        box=reading.box,
-        confidence=min(reading.confidence, 1.0),
-        embedding=output.embedding[0],
-        tokens=output.tokens[0],
     )

@@ -41,6 +41,16 @@ GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 """Indices of `BLENDSHAPES` by region of the face."""
 
 
+def _other_side(name: str) -> str:
+    if name.endswith("Left"):
+        return name[:-4] + "Right"
+    return name[:-5] + "Left" if name.endswith("Right") else name
+
+
+SWAPPED = np.array([BLENDSHAPES.index(_other_side(name)) for name in BLENDSHAPES])
+"""(52,) where each blendshape comes from when the face is mirrored."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frame:
     """One captured picture."""

@@ -10,6 +10,7 @@ Source:
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,10 +25,17 @@ Values = NDArray[np.float64]
 
 MEMORY = 30.0
 """Seconds over which a person is remembered; what is held longer counts as theirs."""
+MEETING = 0.3
+"""Seconds at the start whose mean is taken for the person's own."""
+HELD = 10.0
+"""Seconds that this first mean counts for: less, and a smile that follows would be learnt as the
+person's own before it is over."""
 LONGEST_STEP = 0.2
 """Seconds that one frame counts for at most."""
-FRONTAL, AWAY = np.cos(np.radians(15.0)), np.cos(np.radians(40.0))
-"""Cosine of the head's turn up to which points correct in full, and from which not at all."""
+REACH = (15.0, 40.0)
+"""Degrees of the head's turn up to which points correct in full, and from which not at all."""
+PARTS = ((0, 1), (2, 3), (4, 5))
+"""Apertures of mouth, lids and brows: those of a part are corrected together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,20 @@ class PointGains:
     """(52, 6) what each curve at 1 adds to each aperture, in eye distances."""
     correct: Values
     """(6, 52) what is added to the curves for each eye distance that an aperture is off."""
+
+    def following(self, trust: Sequence[float]) -> "PointGains":
+        """Gains for points that are more exact than the network's own.
+
+        Args:
+            trust: (3,) how far the apertures of mouth, lids and brows follow the points; with 1
+                they are afterwards what the points show.
+        """
+        correct = self.correct.copy()
+        for part, share in zip(PARTS, trust, strict=True):
+            rows = list(part)
+            followed = self.correct[rows] @ self.change[:, rows]
+            correct[rows] = share * np.linalg.pinv(followed) @ self.correct[rows]
+        return PointGains(change=self.change, correct=correct)
 
     def to_json(self) -> str:
         """As kept in the network's file."""
@@ -71,10 +93,12 @@ class PointCorrection:
 
     Args:
         gains: of the network that says the curves.
+        reach: degrees as `REACH`.
     """
 
-    def __init__(self, gains: PointGains) -> None:
+    def __init__(self, gains: PointGains, *, reach: tuple[float, float] = REACH) -> None:
         self._gains = gains
+        self._full, self._away = np.cos(np.radians(reach))
         self.forget()
 
     def forget(self) -> None:
@@ -94,7 +118,8 @@ class PointCorrection:
             head: (3, 3) rotation as in `Expression`.
             time: seconds.
         """
-        straight = float(np.clip((head[2, 2] - AWAY) / (FRONTAL - AWAY), 0.0, 1.0))
+        away, full = self._away, self._full
+        straight = float(np.clip((head[2, 2] - away) / (full - away), 0.0, 1.0))
         step = 0.0 if self._time is None else time - self._time
         self._time = time
         if not straight > 0.0:
@@ -105,6 +130,7 @@ class PointCorrection:
             return curves
         weight = straight * float(np.clip(step, 1e-3, LONGEST_STEP))
         self._known = min(self._known + weight, MEMORY)
-        self._own += (beyond - self._own) * weight / self._known
+        counted = self._known if self._known < MEETING else max(self._known, HELD)
+        self._own += (beyond - self._own) * weight / counted
         more = straight * (beyond - self._own) @ self._gains.correct
         return np.asarray(np.clip(curves + more, 0.0, 1.0), np.float32)

@@ -32,7 +32,7 @@ def _combined(bundle: Path | None, face: int | None, threads: int) -> Reader:
 def _auto(bundle: Path | None, face: int | None, threads: int) -> Reader:
     if not embedded_is_there():
         return _mediapipe(bundle, face, threads)
-    if combination_is_there(bundle):
+    if landmarker_is_there(bundle):
         return _combined(bundle, face, threads)
     return _embedded(bundle, face, threads)
 
@@ -42,8 +42,8 @@ NETWORKS = ("expression.onnx", "face_finder.onnx")
 READERS: Mapping[str, Callable[[Path | None, int | None, int], Reader]] = MappingProxyType(
     {"auto": _auto, "embedded": _embedded, "combined": _combined, "mediapipe": _mediapipe}
 )
-"""``auto`` is our own reader; where MediaPipe and its bundle happen to be there, it adds their
-landmarks (``combined``), and where our networks are not installed it is MediaPipe alone."""
+"""``auto`` is our own reader; where MediaPipe and its bundle happen to be there, it is held to the
+points they find (``combined``), and where our networks are not installed it is MediaPipe alone."""
 
 
 def embedded_is_there() -> bool:
@@ -53,8 +53,8 @@ def embedded_is_there() -> bool:
     return all((WEIGHTS / name).is_file() for name in NETWORKS)
 
 
-def combination_is_there(bundle: Path | None = None) -> bool:
-    """Whether MediaPipe, its bundle and the network that combines it with ours are installed.
+def landmarker_is_there(bundle: Path | None = None) -> bool:
+    """Whether MediaPipe and its bundle are at hand.
 
     Args:
         bundle: one a person chose.
@@ -63,17 +63,17 @@ def combination_is_there(bundle: Path | None = None) -> bool:
         ReaderError: a bundle that a person named does not exist.
     """
     from .bundle import bundle_at_hand
-    from .onnx_session import WEIGHTS
 
-    return (
-        (WEIGHTS / "combination.onnx").is_file()
-        and importlib.util.find_spec("mediapipe") is not None
-        and bundle_at_hand(bundle) is not None
-    )
+    return importlib.util.find_spec("mediapipe") is not None and bundle_at_hand(bundle) is not None
 
 
 def open_reader(
-    kind: str, *, bundle: Path | None = None, face: int | None = None, threads: int = 1
+    kind: str,
+    *,
+    bundle: Path | None = None,
+    face: int | None = None,
+    threads: int = 1,
+    live: bool = False,
 ) -> Reader:
     """Make a face reader.
 
@@ -82,10 +82,13 @@ def open_reader(
         bundle: MediaPipe's bundle where a person chose one, see `find_bundle`.
         face: counts from 1 at the left; None for the largest face.
         threads: most cores that our own networks use for one picture; MediaPipe decides for itself.
+        live: frames must be ready within a frame's time: ``auto`` then does not wait for MediaPipe.
 
     Raises:
         ReaderError: unknown kind, the reader's parts are missing, ``face`` or ``threads`` below 1.
     """
     if kind not in READERS:
         raise ReaderError(f"there is no reader {kind!r}; choose from {', '.join(READERS)}")
+    if kind == "auto" and live and embedded_is_there():
+        kind = "embedded"
     return READERS[kind](bundle, face, threads)

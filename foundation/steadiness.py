@@ -1,40 +1,71 @@
 """Keeps a camera's noise out of a video's curves: small changes pass slowly, moves at once.
 
-A network's curves tremble by less than a hundredth on a still face; an actor's move by more than
-that from frame to frame, or go on in one direction. So the smaller a change is, the smaller a part
-of it is taken over; a change as large as a move's passes whole, without any delay.
+On a still face a network's curves tremble, those of a small or dark face more than others. How far
+is measured while the video runs: faces move smoothly, so that the fourth difference of a curve is
+mostly noise, even of a speaking mouth's, and a low quantile of it tells how much. The smaller a
+change is beside that, the smaller a part of it is taken over; a change as large as a move's passes
+whole, without any delay.
 """
+
+from math import comb
 
 import numpy as np
 
 from .expression import BLENDSHAPES, FloatArray
 
-MOVE, GLANCE = 0.04, 0.12
-"""Change of a curve from one frame to the next that is a move and no noise; of a gaze curve, which
-trembles more, and whose moves are leaps."""
-SLOWEST = 0.1
+NOISES = 8.0
+"""A change by so many standard deviations of the noise is a move."""
+LEAST, MOST = 0.02, 0.12
+"""Change of a curve from one frame to the next that is a move: at least and at most."""
+GLANCE = 1.5
+"""The same of gaze curves, whose moves are leaps, in that of the others."""
+SLOWEST = 0.05
 """Part of the smallest changes that is taken over, so that what drifts arrives in some frames."""
+RESTING = 0.25
+"""Share of the frames in which a face rests at least; the quantile that is taken for noise."""
+LEARNING = 0.05
+"""How far one frame changes what is known of the noise."""
+EXPECTED = 0.005
+"""Standard deviation of the noise before anything is known."""
 
-
-_MOVES = np.array([GLANCE if n.startswith("eyeLook") else MOVE for n in BLENDSHAPES], np.float32)
+_FOURTH = np.array([(-1) ** i * comb(4, i) for i in range(5)])
+"""Weights of five frames in the fourth difference."""
+_SPREAD = 0.3186 * np.sqrt(np.square(_FOURTH).sum())
+"""That quantile of its size, of noise with a standard deviation of 1: a quarter of all normal
+values are within .3186."""
+_QUIETEST, _LOUDEST = LEAST / NOISES * _SPREAD, MOST / NOISES * _SPREAD
+_SCALE = np.array([GLANCE if n.startswith("eyeLook") else 1.0 for n in BLENDSHAPES])
 
 
 class Steadiness:
     """Steadies the curves of one person in a video, frame by frame."""
 
     def __init__(self) -> None:
-        self._shown: FloatArray | None = None
+        self.forget()
 
     def forget(self) -> None:
         """Another person, or another shot."""
-        self._shown = None
+        self._shown: FloatArray | None = None
+        self._before: list[FloatArray] = []
+        self._quantile = np.full(len(BLENDSHAPES), EXPECTED * _SPREAD)
 
     def steadied(self, curves: FloatArray) -> FloatArray:
         """The next frame's curves (52,), 0..1."""
         if self._shown is None or not np.isfinite(curves).all():
             self._shown = np.nan_to_num(curves)
+            self._before = [self._shown]
             return curves
+        self._learn(curves)
+        moves = _SCALE * np.clip(NOISES / _SPREAD * self._quantile, LEAST, MOST)
         change = curves - self._shown
-        part = np.clip(np.abs(change) / _MOVES, SLOWEST, 1.0)
+        part = np.clip(np.square(change / moves), SLOWEST, 1.0)
         self._shown = np.asarray(self._shown + part * change, np.float32)
         return self._shown
+
+    def _learn(self, curves: FloatArray) -> None:
+        """Steps toward the quantile: up where a value lies above it, down where below."""
+        self._before = [*self._before[1 - len(_FOURTH) :], curves]
+        if len(self._before) == len(_FOURTH):
+            above = np.abs(_FOURTH @ np.stack(self._before)) > self._quantile
+            step = np.where(above, RESTING, RESTING - 1.0)
+            self._quantile = np.clip(self._quantile * (1.0 + LEARNING * step), _QUIETEST, _LOUDEST)

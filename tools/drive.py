@@ -78,7 +78,9 @@ def add_verb(verbs: Any) -> None:
     out.add_argument("--subject", default="", help="name of the actor in takes (default: input's)")
     out.add_argument("--json", action="store_true", help="print a summary for scripts")
     read = p.add_argument_group("reading the face")
-    read.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
+    read.add_argument(
+        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
+    )
     read.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     read.add_argument("--start", type=float, metavar="SECONDS", help="leave out what is before")
     read.add_argument("--end", type=float, metavar="SECONDS", help="leave out what is after")

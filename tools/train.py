@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from freeavatar.foundation.errors import TrainingError
 
-from . import train_animator, train_combination, train_options, train_renderer
+from . import train_animator, train_options, train_renderer
 from .torch_first import import_torch
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ examples:
   freeavatar train export runs/read --out weights --calibrate puppets avatars --int8
   freeavatar train animator --data puppets avatars --synth synth --out runs/animator --minutes 240
   freeavatar train renderer --data renders/* --out runs/renderer --minutes 60
-  freeavatar train combination --data puppets avatars --out weights
 
 --fec takes a folder of `freeavatar data fec`: part of each batch then shows triplets that people
 have compared, which need no labels and act on the embedding alone.
@@ -72,12 +71,6 @@ def add_verb(verbs: Any) -> None:
             "train anew what reads the expression from a finished encoder",
         ),
         ("finder", _finder, train_options.add_finder, "train the face finder"),
-        (
-            "combination",
-            _combination,
-            train_combination.add_arguments,
-            "train what weighs MediaPipe together with our network",
-        ),
         ("renderer", _renderer, _renderer_options, "train the network that draws rigs"),
         ("animator", _animator, _animator_options, "train the network that drives any rig"),
         ("export", _export, train_options.add_export, "write a trained expression network as ONNX"),
@@ -188,10 +181,6 @@ def _finder(args: argparse.Namespace) -> int:
     from freeavatar.foundation.training import finder_training
 
     return finder_training.run(args)
-
-
-def _combination(args: argparse.Namespace) -> int:
-    return train_combination.run(args)
 
 
 def _animator(args: argparse.Namespace) -> int:

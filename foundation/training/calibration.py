@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from freeavatar.foundation.expression import BLENDSHAPES, GROUPS
+from freeavatar.foundation.expression import BLENDSHAPES, GROUPS, SWAPPED
 from freeavatar.foundation.expression_net import ExpressionNet
 from freeavatar.foundation.heads import Heads
 
 from .distributed import Processes
 from .expression_training import Validation
 from .feeding import Pictures
-from .geometry import SWAPPED
 
 RESTS = np.linspace(0.0, 0.3, 31)
 FINE = 0.02

@@ -8,23 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.foundation.crops import NETWORK_SIZE, STORED_SIZE
-from freeavatar.foundation.expression import BLENDSHAPES, FloatArray
+from freeavatar.foundation.expression import SWAPPED, FloatArray
 from freeavatar.foundation.landmarks import MIRRORED
 
 ROUGH = 0.10
 """Share of crops as a detector's first guess is: placed by a box alone."""
 _FINE = (0.08, 0.04, 0.15)
 _COARSE = (0.25, 0.12, 0.35)
-
-
-def _other_side(name: str) -> str:
-    if name.endswith("Left"):
-        return name[:-4] + "Right"
-    return name[:-5] + "Left" if name.endswith("Right") else name
-
-
-SWAPPED = np.array([BLENDSHAPES.index(_other_side(name)) for name in BLENDSHAPES])
-"""(52,) where each channel comes from when the face is mirrored."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from freeavatar.foundation.expression import SWAPPED
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.landmarks import LANDMARKS
-
-from .geometry import SWAPPED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from freeavatar.foundation.apertures import APERTURES, DEPTH, SLOPE, straightened
-from freeavatar.foundation.expression import BLENDSHAPES, GROUPS
+from freeavatar.foundation.expression import BLENDSHAPES, GROUPS, SWAPPED
 from freeavatar.foundation.expression_net import ExpressionNet
-from freeavatar.foundation.point_correction import FRONTAL, PointGains
+from freeavatar.foundation.point_correction import PARTS, REACH, PointGains
 
 from .feeding import Pictures
 
@@ -25,6 +25,9 @@ CLEARER = 0.3
 """Variance of the points' errors on what a camera sees, in that on validation people: of their
 pictures half are blurred, dark, noisy or covered. Chosen on three of the shared clips, whose curves
 followed the picture more closely the smaller it was, while a still face's trembled more."""
+LEAST = 0.025
+"""Eye distances by which a channel at 1 must open one of the apertures to be corrected with them:
+what opens them less is shown by more than apertures, and the network sees that."""
 RIDGE = 0.5
 """Keeps channels that hardly move out of what opens an aperture."""
 _MOUTH = (*GROUPS["mouth and jaw"], *GROUPS["cheeks and nose"])
@@ -37,6 +40,9 @@ OPENED_BY: Sequence[Sequence[int]] = (
     GROUPS["brows"],
 )
 """Channels that can open or close each aperture."""
+MIRRORED_APERTURES = (0, 1, 3, 2, 5, 4)
+SEEN_OTHERWISE = (*GROUPS["gaze"], *GROUPS["cheeks and nose"])
+"""Channels that change apertures but are not corrected by them."""
 
 
 @torch.no_grad()
@@ -62,11 +68,12 @@ def point_gains(net: ExpressionNet, batches: Sequence[Pictures]) -> PointGains:
     said, points, head, truth, true_points, true_head, people = (
         np.concatenate(x) for x in zip(*rows, strict=True)
     )
+    frontal = np.cos(np.radians(REACH[0]))
     usable = (
         np.isfinite(truth).all(axis=1)
         & np.isfinite(true_points).all(axis=(1, 2))
-        & (np.nan_to_num(true_head[:, 2, 2]) > FRONTAL)
-        & (head[:, 2, 2] > FRONTAL)
+        & (np.nan_to_num(true_head[:, 2, 2]) > frontal)
+        & (head[:, 2, 2] > frontal)
     )
     seen, shown = (
         straightened(p[usable], h[usable], np.array(DEPTH), np.array(SLOPE))
@@ -97,9 +104,11 @@ def gains(said: Values, truth: Values, seen: Values, shown: Values, people: Valu
     errors = np.cov(truth - said, rowvar=False)
     noise = CLEARER * np.cov(seen - shown, rowvar=False)
     correct = np.zeros((len(APERTURES), len(BLENDSHAPES)))
-    for group in ((0, 1), (2, 3), (4, 5)):
-        pair = list(group)
-        channels = [c for c in OPENED_BY[pair[0]] if c not in GROUPS["gaze"]]
+    opening = np.abs(change) + np.abs(change[SWAPPED][:, MIRRORED_APERTURES])
+    for part in PARTS:
+        pair = list(part)
+        clearly = (opening[:, pair] >= 2 * LEAST).any(axis=1)
+        channels = [c for c in OPENED_BY[pair[0]] if clearly[c] and c not in SEEN_OTHERWISE]
         own = errors[np.ix_(channels, channels)]
         opened = change[np.ix_(channels, pair)]
         spread = opened.T @ own @ opened + noise[np.ix_(pair, pair)]

@@ -68,6 +68,7 @@ class BlobFinder:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.score = 0.9
 
     def find(self, picture: NDArray[np.uint8]) -> list[Any]:
         self.calls += 1
@@ -84,14 +85,14 @@ class BlobFinder:
             far, middle = float(np.hypot(*(green - red))), (red + green) / 2
             # Rough on purpose, as a detector's box is.
             low, high = middle - far * np.array([1.2, 1.0]), middle + far * np.array([1.0, 2.0])
-            out.append(Hit(np.concatenate([low, high]), np.stack([red, green, middle])))
+            out.append(Hit(np.concatenate([low, high]), np.stack([red, green, middle]), self.score))
         return out
 
 
 class Hit:
-    def __init__(self, box: NDArray[Any], points: NDArray[Any]) -> None:
+    def __init__(self, box: NDArray[Any], points: NDArray[Any], score: float = 0.9) -> None:
         self.box, self.points = box.astype(np.float32), points.astype(np.float32)
-        self.score = 0.9
+        self.score = score
 
 
 def _discs(picture: NDArray[np.uint8], channel: int) -> list[NDArray[np.float64]]:

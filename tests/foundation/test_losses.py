@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from freeavatar.foundation.expression import BLENDSHAPES
+from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED
 from freeavatar.foundation.heads import ExpressionOutput, rotation_from_6d
 from freeavatar.foundation.landmarks import LANDMARKS
-from freeavatar.foundation.training.geometry import SWAPPED
 from freeavatar.foundation.training.losses import (
     LossWeights,
     Targets,

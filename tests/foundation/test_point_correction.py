@@ -96,6 +96,42 @@ def test_the_first_frame_and_a_face_that_looks_away_stay_as_they_are() -> None:
     assert correction.corrected(curves, *face(0.36), 1.1)[UP[0]] > 0.8
 
 
+def test_what_follows_a_second_at_rest_is_not_learnt_as_the_persons_own() -> None:
+    """A clip of three seconds: at rest, then brows up and held; the network sees nothing of it."""
+    correction = PointCorrection(brow_gains())
+    curves = np.full(52, 0.1, np.float32)
+    shown = [
+        correction.corrected(curves, *face(0.31 + 0.06 * 0.7 * (i >= 30)), i / 30)[UP[0]]
+        for i in range(90)
+    ]
+    np.testing.assert_allclose(shown[:30], 0.1, atol=1e-4)
+    assert shown[30] > 0.75 and shown[-1] > 0.6
+
+
+def test_more_exact_points_are_followed_as_far_as_they_are_trusted() -> None:
+    make = np.random.default_rng(1)
+    gains = PointGains(change=make.normal(0, 0.05, (52, 6)), correct=make.normal(0, 2, (6, 52)))
+    followed = gains.following((1.0, 0.5, 1.0))
+    beyond = make.normal(0, 0.1, 6)
+    for part, trust in (((0, 1), 1.0), ((2, 3), 0.5), ((4, 5), 1.0)):
+        rows = list(part)
+        moved = beyond[rows] @ followed.correct[rows] @ followed.change[:, rows]
+        np.testing.assert_allclose(moved, trust * beyond[rows], atol=1e-8)
+    still = PointGains(change=np.zeros((52, 6)), correct=np.zeros((6, 52)))
+    assert not still.following((1.0, 1.0, 1.0)).correct.any()
+
+
+def test_points_may_reach_farther_than_the_networks_own() -> None:
+    near, far = PointCorrection(brow_gains()), PointCorrection(brow_gains(), reach=(25.0, 55.0))
+    curves = np.full(52, 0.1, np.float32)
+    for correction in (near, far):
+        for i in range(12):
+            correction.corrected(curves, *face(0.3, yaw=0.78), i / 30)
+    points, turn = face(0.34, yaw=0.78)
+    assert near.corrected(curves, points, turn, 0.4)[UP[0]] == curves[0]
+    assert far.corrected(curves, points, turn, 0.4)[UP[0]] > 0.25
+
+
 def test_another_person_is_met_anew() -> None:
     correction = PointCorrection(brow_gains())
     curves = np.full(52, 0.3, np.float32)

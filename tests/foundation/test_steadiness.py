@@ -1,6 +1,7 @@
 """Noise is held back, moves are not."""
 
 import numpy as np
+import pytest
 
 from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.steadiness import Steadiness
@@ -20,6 +21,26 @@ def test_a_cameras_noise_is_halved() -> None:
     before, after = rows[100:].std(axis=0), shown.std(axis=0)
     assert (after < 0.55 * before).all() and np.median(after / before) < 0.5
     np.testing.assert_allclose(shown.mean(axis=0), 0.3, atol=0.006)
+
+
+@pytest.mark.parametrize("level", [0.004, 0.01, 0.02])
+def test_noise_is_held_back_however_loud_it_is(level: float) -> None:
+    rows = 0.4 + np.random.default_rng(1).normal(0, level, (400, 52))
+    before, after = rows[150:].std(axis=0), played(rows)[150:].std(axis=0)
+    assert (after / before).mean() < 0.3
+
+
+def test_speech_in_noise_is_followed() -> None:
+    """Four syllables a second; the jaw rests between sentences."""
+    time = np.arange(600) / 30
+    spoken = 0.15 * (1 - np.cos(2 * np.pi * 4 * time)) * (np.sin(2 * np.pi * time / 8) > -0.3)
+    noise = np.random.default_rng(2).normal(0, 0.01, (600, 52))
+    shown = played(0.2 + np.repeat(spoken[:, None], 52, axis=1) + noise)[60:, JAW]
+    wanted = 0.2 + spoken[60:]
+    assert np.corrcoef(shown, wanted)[0, 1] > 0.985
+    assert shown.std() / wanted.std() > 0.93
+    peaks = np.abs(spoken[60:] - 0.3) < 0.01
+    assert np.mean(wanted[peaks] - shown[peaks]) < 0.03
 
 
 def test_a_move_passes_at_once() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from freeavatar.foundation.expression import BLENDSHAPES, Expression, Frame, Reader
+from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED, Expression, Frame, Reader
 from freeavatar.rigs.rendering import Renderer
 from freeavatar.rigs.spec import Rig, RigFrame
 
@@ -23,18 +23,6 @@ PICTURE_SIZE = 480
 """Pixels a side of the rendered head."""
 
 
-def _mirrored_order() -> NDArray[np.intp]:
-    def other(name: str) -> str:
-        for a, b in (("Left", "Right"), ("Right", "Left")):
-            if name.endswith(a):
-                return name[: -len(a)] + b
-        return name
-
-    return np.array([BLENDSHAPES.index(other(n)) for n in BLENDSHAPES])
-
-
-MIRRORED_CURVES = _mirrored_order()
-"""(52,) where each curve goes when the picture is mirrored."""
 GAZE = np.array([name.startswith("eyeLook") for name in BLENDSHAPES])
 """(52,) the channels that follow the direction of the eyes."""
 
@@ -44,7 +32,7 @@ def mirror_difference(curves: Values, mirrored: Values) -> float:
 
     Frames in which either side has no face (NaN) are left out; NaN if none remain.
     """
-    apart = np.abs(curves - mirrored[:, MIRRORED_CURVES])
+    apart = np.abs(curves - mirrored[:, SWAPPED])
     known = np.isfinite(apart).all(axis=1)
     return float(apart[known].mean()) if known.any() else float("nan")
 

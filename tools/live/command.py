@@ -102,7 +102,9 @@ def _add_output(out: Any) -> None:
 
 
 def _add_reading(read: Any) -> None:
-    read.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
+    read.add_argument(
+        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
+    )
     read.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     read.add_argument("--loop", action="store_true", help="play a recording again and again")
     read.add_argument(

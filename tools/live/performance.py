@@ -159,4 +159,6 @@ def _opened_reader(args: argparse.Namespace, face: int | None) -> Reader:
     # Its helping threads are started here; the tracking thread calls it from the other core.
     threads = most_threads(READING)
     with on_core(HELPER):
-        return open_reader(args.reader, bundle=args.mediapipe_bundle, face=face, threads=threads)
+        return open_reader(
+            args.reader, bundle=args.mediapipe_bundle, face=face, threads=threads, live=True
+        )

@@ -29,3 +29,6 @@ def test_what_points_know_better_is_corrected_and_what_curves_know_stays() -> No
     np.testing.assert_allclose(found.correct[BROW, UP], 1 / 0.06, rtol=0.1)
     assert abs(found.correct[MOUTH, OPEN]) < 0.01
     assert not found.correct[:, list(GROUPS["gaze"])].any()
+    assert not found.correct[:, list(GROUPS["cheeks and nose"])].any()
+    untouched = BLENDSHAPES.index("mouthFrownLeft")  # opens nothing here
+    assert not found.correct[:, untouched].any()

@@ -11,9 +11,9 @@ import webdataset
 
 from freeavatar.foundation.crops import STORED_SIZE
 from freeavatar.foundation.errors import TrainingError
+from freeavatar.foundation.expression import SWAPPED
 from freeavatar.foundation.samples import Sample, pack
 from freeavatar.foundation.training.batch_plan import BatchPlan
-from freeavatar.foundation.training.geometry import SWAPPED
 from freeavatar.foundation.training.shard_feed import FeedOptions, ShardFeed, parse_folder
 from freeavatar.foundation.training.shard_index import ShardIndex
 from freeavatar.foundation.training.views import MIRRORED_NUMBER

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from freeavatar.animator.motion import anchor_positions
 from freeavatar.animator.proportions import feature_sizes
 from freeavatar.animator.reference import built_in_reference
-from freeavatar.foundation.expression import BLENDSHAPES, Expression, Frame, Reader
+from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED, Expression, Frame, Reader
 from freeavatar.rigs import registry
 from freeavatar.rigs.rotation import matrix_from_angles
 from freeavatar.tools.evaluation.agreement import FEWEST, follow, mean_of
@@ -24,7 +24,6 @@ from freeavatar.tools.evaluation.apertures import (
 from freeavatar.tools.evaluation.clip_tables import clip_lines, overall, summary
 from freeavatar.tools.evaluation.clips import YARDSTICK, clip_figures, read_clip
 from freeavatar.tools.evaluation.steadiness import (
-    MIRRORED_CURVES,
     cross_talk,
     mirror_difference,
     trembling,
@@ -101,7 +100,7 @@ def test_resting_parts_and_lost_faces_stay_out() -> None:
 
 def test_mirrored_curves_change_sides() -> None:
     curves = np.random.default_rng(0).random((5, 52))
-    mirrored = curves[:, MIRRORED_CURVES]
+    mirrored = curves[:, SWAPPED]
     assert not np.allclose(curves, mirrored)
     assert mirror_difference(curves, mirrored) == 0.0
     mirrored[:, 0] += 0.52
@@ -136,7 +135,7 @@ class Puppet:
     def read(self, frame: Frame) -> Expression:
         row = self.curves[frame.index] * self.gain
         if frame.picture[0, -1, 0]:
-            row = row[MIRRORED_CURVES]
+            row = row[SWAPPED]
         points = np.zeros((478, 2))
         from freeavatar.foundation.landmarks import LANDMARKS
 
