@@ -79,7 +79,12 @@ def open_input(
         source = stack.enter_context(
             open_source(args.input, start=args.start, end=args.end, skip_damaged=True)
         )
-        reader = open_reader(args.reader, bundle=args.mediapipe_bundle, face=args.face)
+        reader = open_reader(
+            args.reader,
+            bundle=args.mediapipe_bundle,
+            face=args.face,
+            live=source.count is None,
+        )
         stack.callback(reader.close)
         yield Input(
             description=source.description,
