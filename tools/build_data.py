@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import build_composites, build_rig_renders
-from .arguments import whole_number
+from .arguments import number, whole_number
 from .build_actor import add_actor
 from .dataset.errors import DataError
 
@@ -60,6 +60,13 @@ def add_verb(verbs: Any) -> None:
         "--faces", type=Path, nargs="+", required=True, metavar="DIR", help="folders of portraits"
     )
     avatars = _kind(kinds, "avatars", "rendered heads with known expressions")
+    avatars.add_argument(
+        "--unpainted",
+        type=number(0.0, 1.0),
+        default=0.06,
+        metavar="SHARE",
+        help="training heads of one colour, without irises (default: 0.06)",
+    )
     for kind, run in ((puppets, run_puppets), (avatars, run_avatars)):
         kind.add_argument(
             "--synth", type=Path, required=True, metavar="DIR", help="heads, textures, hdri"
@@ -171,9 +178,16 @@ def run_avatars(args: argparse.Namespace) -> int:
         args,
         "avatars",
         functools.partial(
-            open_avatars, _folder(args.synth), _bundle(args), _cache(args), args.split, args.seed
+            open_avatars,
+            _folder(args.synth),
+            _bundle(args),
+            _cache(args),
+            args.split,
+            args.seed,
+            args.unpainted,
         ),
         [*AVATARS, *EXPRESSIONS],
+        recipe={"unpainted": args.unpainted},
     )
 
 
@@ -220,12 +234,12 @@ def open_puppets(
 
 
 def open_avatars(
-    synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
+    synth: Path, bundle: Path | None, cache: Path, split: str, seed: int, bare: float
 ) -> "SampleSource[Any]":
     """The source of ``data avatars``, opened in each process."""
     from .dataset.avatars import AvatarSource
 
-    return AvatarSource(synth, bundle, cache, split, seed)
+    return AvatarSource(synth, bundle, cache, split, seed, bare)
 
 
 def _run_numbered(

@@ -40,7 +40,8 @@ def test_data_of_another_seed_is_not_mixed_in(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "manifest.json").write_text(json.dumps({"recipe": {"kind": "avatars", "seed": 3}}))
+    recipe = {"kind": "avatars", "seed": 3, "unpainted": 0.06}
+    (out / "manifest.json").write_text(json.dumps({"recipe": recipe}))
     assert main(["data", "avatars", "--synth", str(tmp_path), "--out", str(out)]) == 1
     assert "holds data made with seed 3 instead of 0; use another --out" in capsys.readouterr().err
 

@@ -16,7 +16,15 @@ from .expressions import expression
 from .heads import Person
 from .lighting import Environment, read_environments
 from .people import People
-from .scenes import FOCAL_LENGTH, View, photographed, projected, random_view, surface_of
+from .scenes import (
+    FOCAL_LENGTH,
+    View,
+    photographed,
+    projected,
+    random_view,
+    surface_of,
+    unpainted,
+)
 
 NO_FACE = 0.03
 """Share of the samples that show none."""
@@ -26,6 +34,8 @@ SAME_PERSON = 4
 """Consecutive samples of one person: its shape is made once, and expressions of one face differ."""
 TWO_POSES = 0.4
 """Share of the pairs of training samples that show one person's one expression twice."""
+UNPAINTED = 0.06
+"""Share of the training samples whose head is of one colour, without irises."""
 BANK = 40_000
 """Expressions that are drawn from."""
 HELD_OUT = 1_000_000
@@ -41,15 +51,22 @@ class AvatarSource:
         cache: folder for face points.
         split: train, validation or test; only its people appear.
         seed: of the whole source.
+        bare: share of the training samples whose head is unpainted.
 
     Raises:
         ValueError: data is missing.
     """
 
     def __init__(
-        self, synth: Path, bundle: Path | None, cache: Path, split: str, seed: int
+        self,
+        synth: Path,
+        bundle: Path | None,
+        cache: Path,
+        split: str,
+        seed: int,
+        bare: float = UNPAINTED,
     ) -> None:
-        self._seed, self._split = seed, split
+        self._seed, self._split, self._bare = seed, split, bare
         self.people = People(synth, cache, split, detector(bundle))
         self.environments = read_environments(synth / "hdri")
 
@@ -69,13 +86,22 @@ class AvatarSource:
                 picture = without_face(environment, self.people.textures, STORED_SIZE, make)
             return Sample(picture=picture, identity="none", domain="none")
         person = self.people.choose(crowd)
-        return self.shown(person, environment, make, again=self.twice(number))
+        bare = not person.cartoon and self.unpainted(number)
+        return self.shown(person, environment, make, again=self.twice(number), bare=bare)
 
     def twice(self, number: int) -> int | None:
         """The expression of both samples of some training pairs, whose poses and lights differ."""
         pair = np.random.default_rng([self._seed, 6, number // 2])
         twice = self._split == "train" and pair.random() < TWO_POSES
         return int(pair.integers(BANK)) if twice else None
+
+    def unpainted(self, number: int) -> bool:
+        """Whether a training sample shows an unpainted head; both samples of a pair do or do not.
+
+        Validation and test people come as they always did, so that figures can be compared.
+        """
+        pair = np.random.default_rng([self._seed, 7, number // 2])
+        return self._split == "train" and bool(pair.random() < self._bare)
 
     def shown(
         self,
@@ -85,8 +111,10 @@ class AvatarSource:
         view: View | None = None,
         *,
         again: int | None = None,
+        bare: bool = False,
     ) -> Sample:
-        """A person in some light, seen from somewhere, with a random expression or ``again``."""
+        """A person in some light, seen from somewhere, with a random expression or ``again``;
+        ``bare`` as an unpainted head."""
         number = int(make.integers(BANK)) + (0 if self._split == "train" else HELD_OUT)
         number = number if again is None else again
         blendshapes, eyes = expression(number)
@@ -98,7 +126,10 @@ class AvatarSource:
         flat = projected((points - middle) @ rotation.T, view.distance)[0]
         crop = crop_around(flat, size=STORED_SIZE, margin=MARGIN * STORED_SIZE / NETWORK_SIZE)
         landmarks = crop.from_frame(flat)
-        surface = surface_of(person, posed, points, (middle, rotation, view.distance), crop, make)
+        seen = (middle, rotation, view.distance)
+        surface = surface_of(person, posed, points, seen, crop, make, bare=bare)
+        if bare:
+            surface = unpainted(surface, make)
         picture = photographed(surface, environment, make)
         metres = crop.side * view.distance / FOCAL_LENGTH
         upright = matrix_from_angles(np.array([0.0, 0.0, crop.roll]))

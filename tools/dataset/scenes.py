@@ -1,6 +1,6 @@
 """One head in one picture: where it is seen from, what it wears, its light and its background."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from freeavatar.foundation.landmarks import places
 from freeavatar.rigs.rotation import matrix_from_angles
 
 from .accessories import body, glasses, hand
-from .drawing import Iris, Surface, draw, to_bytes
+from .drawing import MATT, SKIN, Iris, Surface, draw, to_bytes
 from .environments import background
 from .heads import Person
 from .lighting import TURNS, Environment, random_light
@@ -70,6 +70,8 @@ def surface_of(
     seen: tuple[FloatArray, NDArray[np.float64], float],
     crop: Crop,
     make: np.random.Generator,
+    *,
+    bare: bool = False,
 ) -> Surface:
     """A posed head with what it wears, in camera space and in the pixels of the crop.
 
@@ -81,10 +83,11 @@ def surface_of(
             distance, metres.
         crop: what the picture shows, of `STORED_SIZE`.
         make: chooses what is worn besides hair.
+        bare: without anything on it, not even hair.
     """
     middle, rotation, distance = seen
     head = person.head
-    pieces = [*person.pieces, *_worn(person, make)]
+    pieces = [] if bare else [*person.pieces, *_worn(person, make)]
     vertices = np.concatenate([posed, *(p.vertices for p in pieces)])
     turned = ((vertices - middle) @ rotation.T).astype(np.float32)
     flat, inverse = projected(turned, distance)
@@ -102,6 +105,22 @@ def surface_of(
             [_with_dark_mouth(person, posed, points, make), *(p.colours for p in pieces)]
         ),
         texture=person.texture,
+    )
+
+
+def unpainted(surface: Surface, make: np.random.Generator) -> Surface:
+    """The surface in one colour all over, the eyes without irises: a rig that nobody has painted,
+    in the grey of modelling programs or in clay."""
+    colour = np.full(3, make.uniform(0.15, 0.9))
+    if make.random() < 0.3:
+        colour *= np.exp(make.normal(0.0, 0.25, 3))
+    coordinates = surface.coordinates.copy()
+    coordinates[:, 2] = -1.0
+    return replace(
+        surface,
+        kinds=np.full_like(surface.kinds, SKIN if make.random() < 0.5 else MATT),
+        coordinates=coordinates,
+        colours=np.tile(colour.astype(np.float32), (len(surface.colours), 1)),
     )
 
 

@@ -172,3 +172,36 @@ def test_what_a_head_cannot_show_is_not_taught(source: AvatarSource) -> None:
     assert not toon.known[BLENDSHAPES.index("jawForward")]
     assert toon.known[BLENDSHAPES.index("jawOpen")]
     assert _somebody(source, "ict").known.all()
+
+
+def test_some_training_heads_are_unpainted_and_none_of_other_splits(
+    source: AvatarSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any(source.unpainted(number) for number in range(200))
+    monkeypatch.setattr(source, "_split", "train")
+    bare = [source.unpainted(number) for number in range(2000)]
+    assert bare[::2] == bare[1::2]
+    assert np.mean(bare) == pytest.approx(avatars.UNPAINTED, abs=0.02)
+
+
+def test_an_unpainted_head_is_of_one_hue_and_says_the_same(
+    source: AvatarSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its eyes have no irises, which stand out where it is painted."""
+    painted = _shown(source, monkeypatch, "ict")
+    person, view = _somebody(source, "ict"), avatars.random_view(np.random.default_rng())
+    make = np.random.default_rng(11)
+    bare = source.shown(person, source.environments[0], make, view, bare=True)
+    np.testing.assert_array_equal(bare.blendshapes, painted.blendshapes)
+    np.testing.assert_allclose(bare.landmarks, painted.landmarks, atol=1e-4)
+    spread = [
+        float(cv2.cvtColor(s.picture, cv2.COLOR_RGB2GRAY)[rows, columns].std())
+        for s in (painted, bare)
+        for rows, columns in (_around(s.landmarks[LEFT_IRIS]),)
+    ]
+    assert spread[1] < 0.6 * spread[0]
+
+
+def _around(place: np.ndarray) -> tuple[slice, slice]:
+    x, y = (round(float(v)) for v in place)
+    return slice(y - 3, y + 4), slice(x - 4, x + 5)
