@@ -99,7 +99,8 @@ def add_clip_options(
         "--reader",
         action="append",
         metavar="NAME",
-        help="of `freeavatar drive`, may be repeated (default: embedded); mediapipe always joins",
+        help="of `freeavatar drive`, may be repeated (default: embedded and combined); mediapipe "
+        "always joins",
     )
     p.add_argument(
         "--weights",
@@ -178,7 +179,7 @@ def open_readers(
 
     from .evaluation.clips import YARDSTICK
 
-    asked = [n for n in args.reader or ["embedded"] if n != YARDSTICK]
+    asked = [n for n in args.reader or ["embedded", "combined"] if n != YARDSTICK]
     wanted: list[tuple[str, Callable[[], Reader], bool]] = [
         (name, partial(open_reader, name, bundle=args.mediapipe_bundle), bool(args.reader))
         for name in asked

@@ -11,6 +11,11 @@ from freeavatar.foundation.model_cards import QUALITY_END as END
 
 from .known_curves import BOTH, STILL, TURNING
 
+STEADINESS = (
+    "The same clips: mean deviation of the channels on one frame with a camera's noise, and mean "
+    "difference of the curves from those of the mirrored clip:"
+)
+
 
 def check_markers(paths: Iterable[Path]) -> None:
     """See that every document has a place for the tables.
@@ -107,6 +112,12 @@ def _clip_table(clips: Sequence[Mapping[str, Any]], readers: Sequence[str]) -> l
                 _cell(m and m[what], 2) for what in ("correlation", "amplitude") for m in means
             ]
             lines.append(_row([clip["name"], *cells]))
+    still = [f"{n} {what}" for what in ("noise", "mirror") for n in readers]
+    lines += ["", STEADINESS, "", *_head(["clip", *still])]
+    for clip in clips:
+        known = [clip["readers"][n] for n in readers]
+        noise = [_cell(k["noise"] and k["noise"]["mean"], 4) for k in known]
+        lines.append(_row([clip["name"], *noise, *(_cell(k["mirror"]) for k in known)]))
     return lines
 
 

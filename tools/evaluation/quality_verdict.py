@@ -1,6 +1,7 @@
 """What the curves must hold, and whether they do, from the figures of ``eval quality``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from freeavatar.foundation.expression import GROUPS
@@ -10,6 +11,7 @@ from .verdict import Verdict, amplitudes, at_least, at_most, follows
 
 CLOSE_UP = "emotions_pexels"
 """Clip in which one woman's face fills the picture: apertures are measured best there."""
+COMBINED = "combined"
 NAMED = 4
 """Dead channels that a line names."""
 
@@ -19,11 +21,15 @@ def quality_verdicts(figures: Mapping[str, Any], reader: str) -> list[Verdict]:
 
     Args:
         figures: as ``freeavatar eval quality --json`` prints them.
-        reader: name of the one that is judged.
+        reader: name of the one that is judged. On clips the combined reader is, too: it reads
+            recordings where MediaPipe's bundle is at hand.
     """
     out = list(_on_actors(figures["rendered"]["mean"][reader]))
     if "clips" in figures:
         out += _on_clips(figures["clips"], reader)
+        if all(COMBINED in clip["readers"] for clip in figures["clips"]["clips"]):
+            more = _on_clips(figures["clips"], COMBINED)
+            out += [replace(v, what=f"{COMBINED}: {v.what}") for v in more]
     out.append(at_most("weights that ship, MB", figures["weights_mb"], 30))
     return out
 

@@ -21,12 +21,15 @@ def reader(correlation: float, error: float) -> dict[str, Any]:
     return {**ways, "dead": {}, "turn": 0.01, "found": 1.0, "raw": table}
 
 
-def clip(name: str, ours: float, theirs: float) -> dict[str, Any]:
-    def figures(correlation: float) -> dict[str, Any]:
+def clip(name: str, ours: float, combined: float, theirs: float) -> dict[str, Any]:
+    def figures(correlation: float, noise: float = 0.003) -> dict[str, Any]:
         mean = {"correlation": correlation, "amplitude": 1.0}
-        return {"mean": mean, "noise": {"mean": 0.003, "largest": 0.01}, "mirror": 0.01}
+        return {"mean": mean, "noise": {"mean": noise, "largest": 0.01}, "mirror": 0.01}
 
-    return {"name": name, "readers": {"ours": figures(ours), "mediapipe": figures(theirs)}}
+    readers = {
+        "ours": figures(ours), "combined": figures(combined, 0.001), "mediapipe": figures(theirs),
+    }  # fmt: skip
+    return {"name": name, "readers": readers}
 
 
 @pytest.fixture
@@ -38,11 +41,15 @@ def figures() -> dict[str, Any]:
         "rendered": {
             "frames": 120,
             "actors": {"hero": {}},
-            "mean": {"ours": ours, "mediapipe": reader(0.3, 0.08)},
+            "mean": {
+                "ours": ours,
+                "combined": reader(0.7, 0.04),
+                "mediapipe": reader(0.3, 0.08),
+            },
         },
         "clips": {
             "heads": ["ict_face_53"],
-            "clips": [clip("emotions_pexels", 0.92, 0.91), clip("smile", 0.8, 0.9)],
+            "clips": [clip("emotions_pexels", 0.92, 0.95, 0.91), clip("smile", 0.8, 0.95, 0.9)],
             "overall": {"ict_face_53": {"lids": {"ours": [0.9, 1.3]}}},
             "turns": {},
         },
@@ -72,6 +79,8 @@ EXPECTED = {
     "amplitude of lids on clips (head ict_face_53)": False,
     "still face, mean deviation of the channels, worst clip": False,
     "mirrored clips, mean difference": True,
+    "combined: smile: follows at least as MediaPipe": True,
+    "combined: still face, mean deviation of the channels, worst clip": True,
     "weights that ship, MB": True,
 }
 
@@ -103,9 +112,10 @@ def test_tables_replace_what_stood_between_the_markers(
     text = card.read_text()
     assert text.startswith(f"# Card\n\n{BEGIN}\n") and text.endswith(f"{END}\n\n## Limits\n")
     assert "old" not in text and text.count("| brows |") == 1
-    assert "| brows | 0.060 | 0.50 | 0.30 | 0.070 | 0.080 |" in text
-    assert "| dead channels, all actors | 2 | 0 |" in text
-    assert "| smile | 0.80 | 0.90 | 1.00 | 1.00 |" in text
+    assert "| brows | 0.060 | 0.50 | 0.70 | 0.30 | 0.070 | 0.040 | 0.080 |" in text
+    assert "| dead channels, all actors | 2 | 0 | 0 |" in text
+    assert "| smile | 0.80 | 0.95 | 0.90 | 1.00 | 1.00 | 1.00 |" in text
+    assert "| smile | 0.0030 | 0.0010 | 0.0030 | 0.010 | 0.010 | 0.010 |" in text
     assert "| photo → avatar, first of 50 (chance 0.020) | 0.400 | 0.400 |" in text
     assert "| photo → avatar, among five of 50 (chance 0.100) | – | – |" in text
     assert "`freeavatar eval quality` on a machine" in text
