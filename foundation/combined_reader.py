@@ -17,8 +17,9 @@ from .point_correction import PointCorrection, PointGains
 TRUST = (1.0, 0.8, 1.0)
 """How far the apertures of mouth, lids and brows follow MediaPipe's points. A person's lids move
 less or farther than the mean person's, and when they are shut the network knows better."""
-REACH = (25.0, 55.0)
-"""Degrees of the head's turn up to which MediaPipe's points correct in full, and from which not."""
+REACH = ((25.0, 55.0), (25.0, 55.0), (5.0, 30.0))
+"""Degrees of the head's turn up to which MediaPipe's points of mouth, lids, brows correct in full,
+and from which not: those of the brows drift as a head turns."""
 
 
 class CombinedReader:

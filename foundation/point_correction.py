@@ -32,10 +32,10 @@ HELD = 10.0
 person's own before it is over."""
 LONGEST_STEP = 0.2
 """Seconds that one frame counts for at most."""
-REACH = (15.0, 40.0)
-"""Degrees of the head's turn up to which points correct in full, and from which not at all."""
 PARTS = ((0, 1), (2, 3), (4, 5))
 """Apertures of mouth, lids and brows: those of a part are corrected together."""
+REACH = ((15.0, 40.0),) * len(PARTS)
+"""Degrees of the head's turn up to which points correct a part in full, and from which not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +93,18 @@ class PointCorrection:
 
     Args:
         gains: of the network that says the curves.
-        reach: degrees as `REACH`.
+        reach: (3, 2) degrees as `REACH`.
     """
 
-    def __init__(self, gains: PointGains, *, reach: tuple[float, float] = REACH) -> None:
+    def __init__(self, gains: PointGains, *, reach: Sequence[tuple[float, float]] = REACH) -> None:
         self._gains = gains
-        self._full, self._away = np.cos(np.radians(reach))
+        self._full, self._away = np.repeat(np.cos(np.radians(reach)), 2, axis=0).T
         self.forget()
 
     def forget(self) -> None:
         """Another person, or another shot."""
         self._own = np.zeros(len(APERTURES))
-        self._known = 0.0
+        self._known = np.zeros(len(APERTURES))
         self._time: float | None = None
 
     def corrected(
@@ -118,19 +118,18 @@ class PointCorrection:
             head: (3, 3) rotation as in `Expression`.
             time: seconds.
         """
-        away, full = self._away, self._full
-        straight = float(np.clip((head[2, 2] - away) / (full - away), 0.0, 1.0))
+        straight = np.clip((head[2, 2] - self._away) / (self._full - self._away), 0.0, 1.0)
         step = 0.0 if self._time is None else time - self._time
         self._time = time
-        if not straight > 0.0:
+        if not (straight > 0.0).any():
             return curves
         seen = straightened(landmarks[None], head[None], np.array(DEPTH), np.array(SLOPE))[0]
         beyond = seen - curves @ self._gains.change
         if not np.isfinite(beyond).all():
             return curves
         weight = straight * float(np.clip(step, 1e-3, LONGEST_STEP))
-        self._known = min(self._known + weight, MEMORY)
-        counted = self._known if self._known < MEETING else max(self._known, HELD)
-        self._own += (beyond - self._own) * weight / counted
-        more = straight * (beyond - self._own) @ self._gains.correct
+        self._known = np.minimum(self._known + weight, MEMORY)
+        counted = np.where(self._known < MEETING, self._known, np.maximum(self._known, HELD))
+        self._own += (beyond - self._own) * weight / np.maximum(counted, 1e-9)
+        more = (straight * (beyond - self._own)) @ self._gains.correct
         return np.asarray(np.clip(curves + more, 0.0, 1.0), np.float32)

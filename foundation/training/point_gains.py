@@ -68,7 +68,7 @@ def point_gains(net: ExpressionNet, batches: Sequence[Pictures]) -> PointGains:
     said, points, head, truth, true_points, true_head, people = (
         np.concatenate(x) for x in zip(*rows, strict=True)
     )
-    frontal = np.cos(np.radians(REACH[0]))
+    frontal = np.cos(np.radians(REACH[0][0]))
     usable = (
         np.isfinite(truth).all(axis=1)
         & np.isfinite(true_points).all(axis=(1, 2))

@@ -122,7 +122,10 @@ def test_more_exact_points_are_followed_as_far_as_they_are_trusted() -> None:
 
 
 def test_points_may_reach_farther_than_the_networks_own() -> None:
-    near, far = PointCorrection(brow_gains()), PointCorrection(brow_gains(), reach=(25.0, 55.0))
+    near, far = (
+        PointCorrection(brow_gains()),
+        PointCorrection(brow_gains(), reach=[(25.0, 55.0)] * 3),
+    )
     curves = np.full(52, 0.1, np.float32)
     for correction in (near, far):
         for i in range(12):
