@@ -8,6 +8,8 @@ taken as rest, the head's rotation and the gaze too, so that an actor who looks 
 straight. *Automatic*, the default: a slow estimate of what a face never falls below, which must not
 take a smile for rest; it is therefore limited (`LIMITS`), falls at once, rises by no more than 0.02
 a second and not at all while a shape is clearly acted, and leaves head and gaze as they are seen.
+More of the brows is taken for rest while an otherwise quiet face is met, and less again once they
+have come down for a while.
 """
 
 from collections.abc import Iterable
@@ -52,6 +54,21 @@ def _limits() -> Values:
 
 
 LIMITS = _limits()
+MEETING = 0.4
+"""Seconds at the start in which the estimate is the mean of what is seen."""
+HIGH_BROWS = 0.5
+"""Raised brows of a quiet face that may be called rest at the start, beyond `LIMITS`: some people's
+are high, which one picture cannot tell from raised ones."""
+HIGH_TIME = 10.0
+"""Time constant in seconds with which brows that come down are no longer taken for high ones."""
+RETURN = 0.5
+"""How fast the estimate of high brows may rise again after a frown, per second."""
+QUIET, ACTING = 0.3, 0.45
+"""Largest value of what else a face does up to which it is quiet, and from which it acts."""
+_BROWS = np.array([n.startswith(("browInnerUp", "browOuterUp")) for n in BLENDSHAPES])
+_QUIETNESS = ("eyeBlink", "eyeSquint", "eyeLook", "browInnerUp", "browOuterUp")
+_TELLING = np.array([not n.startswith(_QUIETNESS) for n in BLENDSHAPES])
+"""Channels by which a face acts; lids and gaze move at rest, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,25 +125,46 @@ class AutomaticNeutral:
     """Estimates a resting face frame by frame; see the module's text for what keeps it careful."""
 
     _rest: Values | None = None
+    _high: Values = field(default_factory=LIMITS.copy)
+    """(52,) how much may be called rest: `LIMITS`, and more of high brows."""
     _time: float = 0.0
+    _start: float = 0.0
+    _met: int = 0
 
     def update(self, blendshapes: NDArray[Any], time: float) -> Neutral:
         """The estimate after one more frame (52,) at ``time`` seconds."""
         seen = np.asarray(blendshapes, np.float64)
-        x = np.minimum(seen, LIMITS)
         if self._rest is None:
-            self._rest, self._time = x, time
-        step = max(time - self._time, 0.0)
+            self._rest, self._start = np.zeros(len(BLENDSHAPES)), time
+        step, self._time = max(time - self._time, 0.0), time
+        if time - self._start <= MEETING:
+            self._met += 1
+            first = np.minimum(seen, _first_limits(seen))
+            self._rest = self._rest + (first - self._rest) / self._met
+            self._high = np.maximum(LIMITS, self._rest)
+            return Neutral(blendshapes=self._rest)
+        # Brows that were raised when we met, and not high, come down for longer than a frown.
+        lower = np.maximum(np.minimum(seen, self._high), LIMITS)
+        self._high = lower + (self._high - lower) * np.exp(-step / HIGH_TIME)
+        x = np.minimum(seen, self._high)
         fallen = self._rest + (1.0 - np.exp(-step / FALL_TIME)) * (x - self._rest)
-        rise = np.where(seen <= CLEARLY_ACTED * LIMITS, RISE * min(step, 1.0), 0.0)
+        speed = np.where(self._high > LIMITS, RETURN, RISE)
+        rise = np.where(seen <= CLEARLY_ACTED * self._high, speed * min(step, 1.0), 0.0)
         risen = np.minimum(x, self._rest + rise)
-        self._rest, self._time = np.where(x < self._rest, fallen, risen), time
+        self._rest = np.where(x < self._rest, fallen, risen)
         return Neutral(blendshapes=self._rest)
 
     def reset(self) -> None:
         """Forget the actor."""
-        self._rest, self._time = None, 0.0
+        self._rest, self._high, self._time, self._met = None, LIMITS.copy(), 0.0, 0
 
     def copy(self) -> Self:
         """An independent copy in the same state (its array is never written in place)."""
         return replace(self)
+
+
+def _first_limits(seen: Values) -> Values:
+    """`LIMITS` of a face just met, with more for the brows the less it acts otherwise."""
+    acted = float(seen[_TELLING].max())
+    quiet = np.clip((ACTING - acted) / (ACTING - QUIET), 0.0, 1.0)
+    return np.asarray(LIMITS + HIGH_BROWS * quiet * _BROWS)

@@ -126,3 +126,44 @@ def test_a_held_expression_is_not_worn_away() -> None:
     for i in range(30 * 30):
         rest = estimate.update(shapes, 31 + i / 30)
     assert rest.subtract(shapes)[brow] < 0.2
+
+
+def _played(*parts: tuple[float, dict[str, float]]) -> list[Neutral]:
+    """The estimates while each face (52,) is shown for some seconds, 30 times a second."""
+    automatic, found, count = AutomaticNeutral(), [], 0
+    for seconds, values in parts:
+        for _ in range(round(30 * seconds)):
+            found.append(automatic.update(face(0, **values).blendshapes, count / 30))
+            count += 1
+    return found
+
+
+BROW = BLENDSHAPES.index("browInnerUp")
+HIGH = {"browInnerUp": 0.75, "browOuterUpLeft": 0.35, "mouthFrownLeft": 0.25}
+
+
+def test_high_brows_of_a_quiet_face_are_its_own() -> None:
+    found = _played((1.0, HIGH), (1.0, {"browDownLeft": 0.7}), (3.0, HIGH))
+    assert found[0].blendshapes[BROW] == pytest.approx(0.75)
+    assert found[29].subtract(face(0, **HIGH).blendshapes)[BROW] < 0.01
+    assert found[-1].blendshapes[BROW] > 0.6, "a frown does not change whose they are"
+
+
+def test_brows_that_are_raised_when_we_meet_play_once_they_have_come_down() -> None:
+    found = _played((1.0, {"browInnerUp": 0.8}), (12.0, {}), (2.0, {"browInnerUp": 0.8}))
+    assert found[-1].subtract(face(0, browInnerUp=0.8).blendshapes)[BROW] > 0.55
+
+
+def test_brows_of_a_face_that_acts_are_acted() -> None:
+    for acted in ({"jawOpen": 0.6}, {"mouthSmileLeft": 0.7}, {"eyeWideLeft": 0.8}):
+        (*_, last) = _played((2.0, {"browInnerUp": 0.8, **acted}))
+        assert last.blendshapes[BROW] < 0.36
+
+
+def test_the_first_frames_are_averaged() -> None:
+    make = np.random.default_rng(0)
+    automatic = AutomaticNeutral()
+    for i in range(12):
+        seen = np.clip(0.2 + make.normal(0, 0.05, 52), 0, 1) * (np.arange(52) == SQUINT)
+        neutral = automatic.update(seen, i / 30)
+    assert neutral.blendshapes[SQUINT] == pytest.approx(0.2, abs=0.03)
