@@ -26,7 +26,7 @@ class CombinedReader:
     """Follows and reads a face as `EmbeddedReader` does, both ways round, and lets mouth, lids and
     brows open as far as MediaPipe's points say.
 
-    Where MediaPipe finds no face, our own points are taken. Takes about four times as long a frame
+    Where MediaPipe finds no face, our own points are taken. Takes three to four times as long a frame
     as the embedded reader, so that it is for recordings.
 
     Args:
