@@ -66,8 +66,8 @@ RETURN = 0.5
 QUIET, ACTING = 0.3, 0.45
 """Largest value of what else a face does up to which it is quiet, and from which it acts."""
 _BROWS = np.array([n.startswith(("browInnerUp", "browOuterUp")) for n in BLENDSHAPES])
-_QUIETNESS = ("eyeBlink", "eyeSquint", "eyeLook", "browInnerUp", "browOuterUp")
-_TELLING = np.array([not n.startswith(_QUIETNESS) for n in BLENDSHAPES])
+_AT_REST = ("eyeBlink", "eyeSquint", "eyeLook", "browInnerUp", "browOuterUp")
+_TELLING = np.array([not n.startswith(_AT_REST) for n in BLENDSHAPES])
 """Channels by which a face acts; lids and gaze move at rest, too."""
 
 

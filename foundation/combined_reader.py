@@ -26,8 +26,8 @@ class CombinedReader:
     """Follows and reads a face as `EmbeddedReader` does, both ways round, and lets mouth, lids and
     brows open as far as MediaPipe's points say.
 
-    Where MediaPipe finds no face, our own points are taken. Takes three to four times as long a frame
-    as the embedded reader, so that it is for recordings.
+    Where MediaPipe finds no face, our own points are taken. Takes three to four times as long a
+    frame as the embedded reader, so that it is for recordings.
 
     Args:
         bundle: the ``face_landmarker.task`` file, see `freeavatar.foundation.bundle.find_bundle`.
