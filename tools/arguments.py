@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
+READER_NAMES = ("auto", "embedded", "combined", "mediapipe")
+"""Keys of `freeavatar.foundation.readers.READERS`, here so that --help loads none of it."""
+
 
 def number(low: float, high: float) -> Callable[[str], float]:
     """Type of an argument that is a number from ``low`` to ``high``."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import number
+from .arguments import READER_NAMES, number
 from .inputs import ACTOR_CLIP, DEMO_TAKE, is_take, open_input
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add_verb(verbs: Any) -> None:
         metavar="M",
         help="repeat the input for M minutes of its own time",
     )
-    p.add_argument("--reader", choices=("auto", "embedded", "mediapipe"), default="auto")
+    p.add_argument("--reader", choices=READER_NAMES, default="auto")
     p.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     p.add_argument("--json", action="store_true", help="print the figures for scripts")
     p.set_defaults(run=run)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .animator_options import add_animator_options, with_animator
-from .arguments import number, time_range, whole_number
+from .arguments import READER_NAMES, number, time_range, whole_number
 from .inputs import Input, is_take, open_input
 from .take_options import add_take_options, start_timecode, write_sounds
 
@@ -78,9 +78,7 @@ def add_verb(verbs: Any) -> None:
     out.add_argument("--subject", default="", help="name of the actor in takes (default: input's)")
     out.add_argument("--json", action="store_true", help="print a summary for scripts")
     read = p.add_argument_group("reading the face")
-    read.add_argument(
-        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
-    )
+    read.add_argument("--reader", choices=READER_NAMES, default="auto")
     read.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     read.add_argument("--start", type=float, metavar="SECONDS", help="leave out what is before")
     read.add_argument("--end", type=float, metavar="SECONDS", help="leave out what is after")

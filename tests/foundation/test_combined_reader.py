@@ -12,8 +12,9 @@ from freeavatar.foundation.expression import SWAPPED, Expression, Frame, Reader
 from freeavatar.foundation.face_boxes import overlap
 from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.foundation.mediapipe_landmarker import Landmarker
-from freeavatar.foundation.readers import landmarker_is_there, open_reader
+from freeavatar.foundation.readers import READERS, landmarker_is_there, open_reader
 from freeavatar.foundation.sources import open_source
+from freeavatar.tools.arguments import READER_NAMES
 from freeavatar.tools.evaluation.agreement import follow, mean_of
 from freeavatar.tools.evaluation.apertures import built_in_head, measured, performed
 
@@ -112,6 +113,7 @@ def test_auto_takes_mediapipes_points_where_its_bundle_is_and_time_allows(
         reader.close()
         return type(reader)
 
+    assert tuple(READERS) == READER_NAMES
     assert landmarker_is_there(bundle) and not landmarker_is_there()
     assert kind() is EmbeddedReader
     assert kind(bundle=bundle) is CombinedReader

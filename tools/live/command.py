@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freeavatar.tools.animator_options import add_animator_options
-from freeavatar.tools.arguments import number, whole_number
+from freeavatar.tools.arguments import READER_NAMES, number, whole_number
 from freeavatar.tools.take_options import add_take_options
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def _add_output(out: Any) -> None:
 
 
 def _add_reading(read: Any) -> None:
-    read.add_argument(
-        "--reader", choices=("auto", "embedded", "combined", "mediapipe"), default="auto"
-    )
+    read.add_argument("--reader", choices=READER_NAMES, default="auto")
     read.add_argument("--mediapipe-bundle", type=Path, metavar="FILE", help="face_landmarker.task")
     read.add_argument("--loop", action="store_true", help="play a recording again and again")
     read.add_argument(
