@@ -125,7 +125,7 @@ class AutomaticNeutral:
     """Estimates a resting face frame by frame; see the module's text for what keeps it careful."""
 
     _rest: Values | None = None
-    _high: Values = field(default_factory=LIMITS.copy)
+    _high: Values = field(default_factory=lambda: LIMITS)
     """(52,) how much may be called rest: `LIMITS`, and more of high brows."""
     _time: float = 0.0
     _start: float = 0.0
@@ -135,7 +135,7 @@ class AutomaticNeutral:
         """The estimate after one more frame (52,) at ``time`` seconds."""
         seen = np.asarray(blendshapes, np.float64)
         if self._rest is None:
-            self._rest, self._start = np.zeros(len(BLENDSHAPES)), time
+            self._rest, self._start, self._met = np.zeros(len(BLENDSHAPES)), time, 0
         step, self._time = max(time - self._time, 0.0), time
         if time - self._start <= MEETING:
             self._met += 1
@@ -156,7 +156,7 @@ class AutomaticNeutral:
 
     def reset(self) -> None:
         """Forget the actor."""
-        self._rest, self._high, self._time, self._met = None, LIMITS.copy(), 0.0, 0
+        self._rest = None
 
     def copy(self) -> Self:
         """An independent copy in the same state (its array is never written in place)."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .embedded_reader import EmbeddedReader
-from .expression import Expression, FloatArray, Frame
+from .expression import Expression, FloatArray
 from .face_boxes import SAME_FACE, Window, overlap, suits, window_around
 from .flip_averaging import FlipAveragedModel
 from .landmarks import LANDMARKS
@@ -22,7 +22,7 @@ REACH = ((25.0, 55.0), (25.0, 55.0), (5.0, 30.0))
 and from which not: those of the brows drift as a head turns."""
 
 
-class CombinedReader:
+class CombinedReader(EmbeddedReader):
     """Follows and reads a face as `EmbeddedReader` does, both ways round, and lets mouth, lids and
     brows open as far as MediaPipe's points say.
 
@@ -40,22 +40,8 @@ class CombinedReader:
 
     def __init__(self, bundle: Path, *, face: int | None = None, threads: int = 1) -> None:
         model = FlipAveragedModel(threads=threads)
-        self._curves = MeasuredCurves(model.point_gains, bundle)
-        self._reader = EmbeddedReader(face, threads, model=model, curves=self._curves)
-
-    @property
-    def most_faces(self) -> int:
-        """Most faces seen in one frame so far."""
-        return self._reader.most_faces
-
-    def read(self, frame: Frame) -> Expression:
-        """The chosen face of this frame, or an Expression with ``found=False``."""
-        return self._reader.read(frame)
-
-    def close(self) -> None:
-        """Release the models."""
-        self._reader.close()
-        self._curves.close()
+        curves = MeasuredCurves(model.point_gains, bundle)
+        super().__init__(face, threads, model=model, curves=curves)
 
 
 class MeasuredCurves(PersonalCurves):

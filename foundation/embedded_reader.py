@@ -136,7 +136,9 @@ class EmbeddedReader:
         return replace(expression, blendshapes=self._curves.refined(expression, picture))
 
     def close(self) -> None:
-        """Nothing to do: the networks go with the reader."""
+        """Release what refines the curves; the networks go with the reader."""
+        if self._curves is not None:
+            self._curves.close()
 
     def _meet_someone(self) -> None:
         """What was learnt of a person goes with them."""

@@ -56,7 +56,7 @@ class Steadiness:
             self._before = [self._shown]
             return curves
         self._learn(curves)
-        moves = _SCALE * np.clip(NOISES / _SPREAD * self._quantile, LEAST, MOST)
+        moves = _SCALE * NOISES / _SPREAD * self._quantile
         change = curves - self._shown
         part = np.clip(np.square(change / moves), SLOWEST, 1.0)
         self._shown = np.asarray(self._shown + part * change, np.float32)

@@ -240,6 +240,7 @@ def _command(args: argparse.Namespace, shards: Sequence[Path]) -> str:
     folders = [*(path.name for path in shards), *([] if args.data is None else ["SHARED"])]
     words = [f"freeavatar eval quality --frames {args.frames}"]
     words += [f"--data {name}" for name in folders]
+    words += [f"--limit {args.limit}"] if shards else []
     words += [f"--curves {path.name}" for path in args.curves or ()]
     words += [f"--actor {Path(name).name}" for name in args.actor or ()]
     words += [f"--weights {name}={path.name}" for name, path in args.weights]

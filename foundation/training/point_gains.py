@@ -41,6 +41,7 @@ OPENED_BY: Sequence[Sequence[int]] = (
 )
 """Channels that can open or close each aperture."""
 MIRRORED_APERTURES = (0, 1, 3, 2, 5, 4)
+"""Where each aperture goes when the face is mirrored."""
 SEEN_OTHERWISE = (*GROUPS["gaze"], *GROUPS["cheeks and nose"])
 """Channels that change apertures but are not corrected by them."""
 
