@@ -255,6 +255,7 @@ def _run_options(args: argparse.Namespace) -> "RunOptions":
         resume=args.resume,
         validate_every=args.validate_every,
         half=not args.full_precision,
+        muon=getattr(args, "optimiser", "adamw") == "muon",
     )
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 SIZES = ("tiny", "small", "base")
+OPTIMISERS = ("adamw", "muon")
 CONTRASTIVE = ("both", "ranking", "infonce", "triplet", "none")
 
 
@@ -11,12 +12,14 @@ def add_mae(parser: argparse.ArgumentParser) -> None:
     """Of ``train mae``."""
     _add_data(parser)
     add_run(parser)
+    _add_optimiser(parser)
 
 
 def add_expression(parser: argparse.ArgumentParser) -> None:
     """Of ``train expression``."""
     _add_data(parser)
     add_run(parser)
+    _add_optimiser(parser)
     parser.add_argument(
         "--mae", type=Path, metavar="RUN|FILE", help="start from this pretrained encoder"
     )
@@ -146,6 +149,16 @@ def add_run(
     )
     parser.add_argument(
         "--full-precision", action="store_true", help="compute in float32 instead of bfloat16"
+    )
+
+
+def _add_optimiser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--optimiser",
+        choices=OPTIMISERS,
+        default="adamw",
+        help="muon trains the matrices of transformer blocks with Muon, the rest with AdamW; "
+        "default %(default)s",
     )
 
 

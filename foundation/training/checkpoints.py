@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +20,16 @@ from torch import Tensor, nn
 from freeavatar.foundation.errors import TrainingError
 
 FORMAT = "freeavatar-checkpoint/1"
+
+
+class Kept(Protocol):
+    """What checkpoints need of an optimiser."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's optimisers tell it: ``state`` by number of the parameter."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Take that back."""
 
 
 @dataclass(kw_only=True)
@@ -83,7 +93,7 @@ def save(
     *,
     model: nn.Module,
     average: Average,
-    optimiser: torch.optim.Optimizer | None = None,
+    optimiser: Kept | None = None,
 ) -> None:
     """Write a checkpoint; the file is either the old one or the new one, never half.
 
@@ -130,7 +140,7 @@ def restore(
     *,
     model: nn.Module,
     average: Average,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Kept,
 ) -> None:
     """Put a checkpoint's tensors back where they came from.
 

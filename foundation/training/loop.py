@@ -21,6 +21,7 @@ from freeavatar.foundation.errors import TrainingError
 
 from . import checkpoints
 from .distributed import Processes
+from .optimisers import optimisers
 from .precision import half_precision
 from .schedule import Budget, Schedule
 
@@ -47,6 +48,8 @@ class RunOptions:
     clip: float = 2.0
     """Norm at which gradients are cut."""
     average_decay: float = 0.999
+    muon: bool = False
+    """Train the matrices of transformer blocks with Muon, see `optimisers`."""
     half: bool = True
     """Compute in bfloat16 where that is safe."""
 
@@ -75,7 +78,12 @@ class Run(Generic[Batch]):
         self.job, self.options, self.processes = job, options, processes
         self.bare_model = job.model.to(processes.device).to(memory_format=torch.channels_last)
         self.average = checkpoints.Average(self.bare_model, decay=options.average_decay)
-        self.optimiser = _optimiser(self.bare_model, options)
+        self.optimiser = optimisers(
+            self.bare_model,
+            rate=options.schedule.peak,
+            weight_decay=options.weight_decay,
+            muon=options.muon,
+        )
         self.state = checkpoints.State(config=job.config, facts=job.facts)
         self._restore()
         self.model = processes.wrapped(self.bare_model)
@@ -217,18 +225,6 @@ class Run(Generic[Batch]):
 
 
 _BAR = "{l_bar}{bar}| {elapsed}{postfix}"
-
-
-def _optimiser(model: nn.Module, options: RunOptions) -> torch.optim.Optimizer:
-    """AdamW; biases, norms and positions are not drawn to zero."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    free = [p for n, p in named if p.ndim <= 1 or n.endswith(("positions", "token"))]
-    drawn = [p for n, p in named if not (p.ndim <= 1 or n.endswith(("positions", "token")))]
-    groups = [
-        {"params": drawn, "weight_decay": options.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=options.schedule.peak, betas=(0.9, 0.99), foreach=True)
 
 
 def _rounded(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,23 +114,47 @@ def small_job(model: torch.nn.Module) -> Job[Tensor]:
     )  # fmt: skip
 
 
-def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path, muon: bool) -> None:
     """The third update must not tell whether the program was started anew after the second."""
+    asked = dataclasses.replace(run_options(tmp_path / "a", samples=9), muon=muon)
     batches = [toy_pictures(8, seed=i, size=64).crops for i in range(4)]
     torch.manual_seed(0)
-    whole = Run(small_job(ExpressionNet(CONFIG)), run_options(tmp_path / "a", samples=9), ALONE)
+    whole = Run(small_job(ExpressionNet(CONFIG)), asked, ALONE)
     for batch in batches[:2]:
         whole.step(batch, 0.5)
     whole._save(LAST)
     torch.manual_seed(99)
     job = small_job(ExpressionNet(CONFIG))
-    again = Run(job, run_options(tmp_path / "a", samples=9, resume=True), ALONE)
+    again = Run(job, dataclasses.replace(asked, resume=True), ALONE)
     assert (again.state.step, again.state.samples) == (2, 16)
     for batch in batches[2:]:
         first, second = whole.step(batch, 0.5), again.step(batch, 0.5)
         assert torch.equal(first["total"], second["total"])
     for name, value in whole.average.values.items():
         assert torch.equal(value, again.average.values[name]), name
+
+
+def test_muon_trains_the_matrices_of_blocks_alone(tmp_path: Path) -> None:
+    """Its steps are nearer to orthogonal (all singular values alike) than AdamW's are."""
+    steps: dict[bool, dict[str, Tensor]] = {}
+    for muon in (True, False):
+        asked = dataclasses.replace(run_options(tmp_path / f"{muon}", samples=9), muon=muon)
+        torch.manual_seed(0)
+        net = ExpressionNet(CONFIG)
+        run = Run(small_job(net), asked, ALONE)
+        before = {name: value.detach().clone() for name, value in net.named_parameters()}
+        run.step(toy_pictures(8, seed=0, size=64).crops, 0.03)
+        steps[muon] = {n: v.detach() - before[n] for n, v in net.named_parameters()}
+        assert {group["lr"] for group in run.optimiser.param_groups} == {asked.schedule.peak}
+    matrices = {n for n, v in steps[True].items() if v.ndim == 2 and ".blocks." in n}
+    assert len(matrices) == 4
+    for name, step in steps[True].items():
+        if name in matrices:
+            first, second = (torch.linalg.svdvals(steps[muon][name]) for muon in (True, False))
+            assert first.min() / first.max() > 1.5 * second.min() / second.max(), name
+        else:
+            assert torch.equal(step, steps[False][name]), name
 
 
 def test_a_finished_run_that_is_resumed_adds_nothing(trained: Path) -> None:
