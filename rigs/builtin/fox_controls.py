@@ -94,11 +94,11 @@ def eye_wide(m: Motion) -> Array:
 
 
 def squint(m: Motion) -> Array:
-    """Both eyes narrowed."""
+    """Both eyes narrowed, mostly from below: lowered upper lids would look angry in a laugh."""
     cheek = (
         bump(m.folded, vector(40, -10, 56), vector(18, 10, 20)) * m.off_lids * m.attribute("skin")
     )
-    return m.both(m.shut(0.6, upper=0.6, lower=1.2)) + push(0.0, 3.0, 1.5, cheek)
+    return m.both(m.shut(0.6, upper=0.3, lower=1.35)) + push(0.0, 4.5, 2.0, cheek)
 
 
 def brow_up(m: Motion) -> Array:
