@@ -1,8 +1,9 @@
 """Keeps a camera's noise out of a video's curves: small changes pass slowly, moves at once.
 
 On a still face a network's curves tremble, those of a small or dark face more than others. How far
-is measured while the video runs: faces move smoothly, so that the fourth difference of a curve is
-mostly noise, even of a speaking mouth's, and a low quantile of it tells how much. The smaller a
+is measured while the video runs: faces move smoothly, so that the sixth difference of a curve is
+mostly noise, even of a speaking mouth's, and a low quantile of it tells how much; the first second
+is taken as it is, later frames change slowly what is known. The smaller a
 change is beside that, the smaller a part of it is taken over; a change as large as a move's passes
 whole, without any delay.
 """
@@ -13,7 +14,7 @@ import numpy as np
 
 from .expression import BLENDSHAPES, FloatArray
 
-NOISES = 8.0
+NOISES = 7.5
 """A change by so many standard deviations of the noise is a move."""
 LEAST, MOST = 0.02, 0.12
 """Change of a curve from one frame to the next that is a move: at least and at most."""
@@ -25,12 +26,14 @@ RESTING = 0.25
 """Share of the frames in which a face rests at least; the quantile that is taken for noise."""
 LEARNING = 0.05
 """How far one frame changes what is known of the noise."""
+ENOUGH, FIRST = 6, 30
+"""Differences from which the quantile is taken at the start: from so many on, up to so many."""
 EXPECTED = 0.005
 """Standard deviation of the noise before anything is known."""
 
-_FOURTH = np.array([(-1) ** i * comb(4, i) for i in range(5)])
-"""Weights of five frames in the fourth difference."""
-_SPREAD = 0.3186 * np.sqrt(np.square(_FOURTH).sum())
+_SIXTH = np.array([(-1) ** i * comb(6, i) for i in range(7)])
+"""Weights of seven frames in the sixth difference."""
+_SPREAD = 0.3186 * np.sqrt(np.square(_SIXTH).sum())
 """That quantile of its size, of noise with a standard deviation of 1: a quarter of all normal
 values are within .3186."""
 _QUIETEST, _LOUDEST = LEAST / NOISES * _SPREAD, MOST / NOISES * _SPREAD
@@ -47,6 +50,7 @@ class Steadiness:
         """Another person, or another shot."""
         self._shown: FloatArray | None = None
         self._before: list[FloatArray] = []
+        self._first: list[FloatArray] = []
         self._quantile = np.full(len(BLENDSHAPES), EXPECTED * _SPREAD)
 
     def steadied(self, curves: FloatArray) -> FloatArray:
@@ -63,9 +67,18 @@ class Steadiness:
         return self._shown
 
     def _learn(self, curves: FloatArray) -> None:
-        """Steps toward the quantile: up where a value lies above it, down where below."""
-        self._before = [*self._before[1 - len(_FOURTH) :], curves]
-        if len(self._before) == len(_FOURTH):
-            above = np.abs(_FOURTH @ np.stack(self._before)) > self._quantile
-            step = np.where(above, RESTING, RESTING - 1.0)
-            self._quantile = np.clip(self._quantile * (1.0 + LEARNING * step), _QUIETEST, _LOUDEST)
+        """The quantile of the first differences, then steps toward it: up where a value lies above
+        it, down where below."""
+        self._before = [*self._before[1 - len(_SIXTH) :], curves]
+        if len(self._before) < len(_SIXTH):
+            return
+        sizes = np.abs(_SIXTH @ np.stack(self._before))
+        if len(self._first) < FIRST:
+            self._first.append(sizes)
+            if len(self._first) < ENOUGH:
+                return
+            quantile = np.quantile(np.stack(self._first), RESTING, axis=0)
+        else:
+            step = np.where(sizes > self._quantile, RESTING, RESTING - 1.0)
+            quantile = self._quantile * (1.0 + LEARNING * step)
+        self._quantile = np.clip(quantile, _QUIETEST, _LOUDEST)

@@ -30,6 +30,11 @@ def test_noise_is_held_back_however_loud_it_is(level: float) -> None:
     assert (after / before).mean() < 0.3
 
 
+def test_noise_is_known_within_the_first_second() -> None:
+    rows = 0.4 + np.random.default_rng(5).normal(0, 0.015, (60, 52))
+    assert (played(rows)[30:].std(axis=0) / rows[30:].std(axis=0)).mean() < 0.35
+
+
 def test_speech_in_noise_is_followed() -> None:
     """Four syllables a second; the jaw rests between sentences."""
     time = np.arange(600) / 30
