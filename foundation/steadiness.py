@@ -11,6 +11,7 @@ whole, without any delay.
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .expression import BLENDSHAPES, FloatArray
 
@@ -50,8 +51,8 @@ class Steadiness:
         """Another person, or another shot."""
         self._shown: FloatArray | None = None
         self._before: list[FloatArray] = []
-        self._first: list[FloatArray] = []
-        self._quantile = np.full(len(BLENDSHAPES), EXPECTED * _SPREAD)
+        self._first: list[NDArray[np.floating]] = []
+        self._quantile: NDArray[np.floating] = np.full(len(BLENDSHAPES), EXPECTED * _SPREAD)
 
     def steadied(self, curves: FloatArray) -> FloatArray:
         """The next frame's curves (52,), 0..1."""
@@ -72,12 +73,12 @@ class Steadiness:
         self._before = [*self._before[1 - len(_SIXTH) :], curves]
         if len(self._before) < len(_SIXTH):
             return
-        sizes = np.abs(_SIXTH @ np.stack(self._before))
+        sizes: NDArray[np.floating] = np.abs(_SIXTH @ np.stack(self._before))
         if len(self._first) < FIRST:
             self._first.append(sizes)
             if len(self._first) < ENOUGH:
                 return
-            quantile = np.quantile(np.stack(self._first), RESTING, axis=0)
+            quantile = np.asarray(np.quantile(np.stack(self._first), RESTING, axis=0))
         else:
             step = np.where(sizes > self._quantile, RESTING, RESTING - 1.0)
             quantile = self._quantile * (1.0 + LEARNING * step)

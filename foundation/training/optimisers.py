@@ -39,7 +39,7 @@ class Together:
 
     def state_dict(self) -> dict[str, Any]:
         """What torch's optimisers tell; parameters are counted through all parts."""
-        state = {}
+        state: dict[int, Any] = {}
         for start, part in self._numbered():
             state |= {start + n: kept for n, kept in part.state_dict()["state"].items()}
         return {"state": state, "param_groups": self.param_groups}
