@@ -3,9 +3,8 @@
 On a still face a network's curves tremble, those of a small or dark face more than others. How far
 is measured while the video runs: faces move smoothly, so that the sixth difference of a curve is
 mostly noise, even of a speaking mouth's, and a low quantile of it tells how much; the first second
-is taken as it is, later frames change slowly what is known. The smaller a
-change is beside that, the smaller a part of it is taken over; a change as large as a move's passes
-whole, without any delay.
+is taken as it is, later frames change slowly what is known. The smaller a change is beside that,
+the smaller a part of it is taken over; a change as large as a move's passes whole, without delay.
 """
 
 from math import comb

@@ -126,7 +126,8 @@ def _mae(args: argparse.Namespace) -> int:
 
     with _processes(args) as processes:
         config = MAEConfig(encoder=ENCODERS[args.size])
-        state = train_mae(_feed(args, processes), config, _run_options(args), processes)
+        run = _run_options(args, muon=args.optimiser == "muon")
+        state = train_mae(_feed(args, processes), config, run, processes)
         return _done(args, processes, state.best)
 
 
@@ -147,7 +148,8 @@ def _expression(args: argparse.Namespace) -> int:
         )
         fec = {"fec": args.fec, "fec_part": args.fec_part}
         feed = _feed(args, processes, second_views=args.second_views, **fec)
-        state = train_expression(feed, options, _run_options(args), processes)
+        run = _run_options(args, muon=args.optimiser == "muon")
+        state = train_expression(feed, options, run, processes)
         return _done(args, processes, state.best)
 
 
@@ -244,7 +246,7 @@ def _processes(args: argparse.Namespace) -> "AbstractContextManager[Processes]":
     return joined(args.device)
 
 
-def _run_options(args: argparse.Namespace) -> "RunOptions":
+def _run_options(args: argparse.Namespace, *, muon: bool = False) -> "RunOptions":
     from freeavatar.foundation.training.loop import RunOptions
     from freeavatar.foundation.training.schedule import Budget, Schedule
 
@@ -255,7 +257,7 @@ def _run_options(args: argparse.Namespace) -> "RunOptions":
         resume=args.resume,
         validate_every=args.validate_every,
         half=not args.full_precision,
-        muon=getattr(args, "optimiser", "adamw") == "muon",
+        muon=muon,
     )
 
 

@@ -84,7 +84,8 @@ class Run(Generic[Batch]):
             weight_decay=options.weight_decay,
             muon=options.muon,
         )
-        self.state = checkpoints.State(config=job.config, facts=job.facts)
+        facts = job.facts | {"muon": options.muon}
+        self.state = checkpoints.State(config=job.config, facts=facts)
         self._restore()
         self.model = processes.wrapped(self.bare_model)
         self._report: dict[str, Tensor] = {}
@@ -157,6 +158,8 @@ class Run(Generic[Batch]):
             checkpoint = checkpoints.load(path)
             if checkpoint.state.config != self.job.config:
                 raise TrainingError(f"{path} is of another network; take its own options")
+            if checkpoint.state.facts.get("muon", False) != self.options.muon:
+                raise TrainingError(f"{path} was trained with the other --optimiser; take that")
             checkpoints.restore(
                 checkpoint,
                 model=self.bare_model,

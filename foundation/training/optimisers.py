@@ -7,6 +7,7 @@ Sources:
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -53,10 +54,9 @@ class Together:
             part.load_state_dict({"state": mine, "param_groups": groups})
 
     def _numbered(self) -> list[tuple[int, torch.optim.Optimizer]]:
-        starts = [0]
-        for part in self.parts:
-            starts.append(starts[-1] + _size(part))
-        return list(zip(starts, self.parts, strict=False))
+        """Each part, and the number of its first parameter."""
+        starts = accumulate(map(_size, self.parts[:-1]), initial=0)
+        return list(zip(starts, self.parts, strict=True))
 
 
 def _size(part: torch.optim.Optimizer) -> int:

@@ -135,26 +135,10 @@ def test_a_resumed_run_goes_on_bit_for_bit(tmp_path: Path, muon: bool) -> None:
         assert torch.equal(value, again.average.values[name]), name
 
 
-def test_muon_trains_the_matrices_of_blocks_alone(tmp_path: Path) -> None:
-    """Its steps are nearer to orthogonal (all singular values alike) than AdamW's are."""
-    steps: dict[bool, dict[str, Tensor]] = {}
-    for muon in (True, False):
-        asked = dataclasses.replace(run_options(tmp_path / f"{muon}", samples=9), muon=muon)
-        torch.manual_seed(0)
-        net = ExpressionNet(CONFIG)
-        run = Run(small_job(net), asked, ALONE)
-        before = {name: value.detach().clone() for name, value in net.named_parameters()}
-        run.step(toy_pictures(8, seed=0, size=64).crops, 0.03)
-        steps[muon] = {n: v.detach() - before[n] for n, v in net.named_parameters()}
-        assert {group["lr"] for group in run.optimiser.param_groups} == {asked.schedule.peak}
-    matrices = {n for n, v in steps[True].items() if v.ndim == 2 and ".blocks." in n}
-    assert len(matrices) == 4
-    for name, step in steps[True].items():
-        if name in matrices:
-            first, second = (torch.linalg.svdvals(steps[muon][name]) for muon in (True, False))
-            assert first.min() / first.max() > 1.5 * second.min() / second.max(), name
-        else:
-            assert torch.equal(step, steps[False][name]), name
+def test_a_run_resumes_with_its_own_optimiser_only(trained: Path) -> None:
+    asked = run_options(trained, samples=32 * 150, resume=True)
+    with pytest.raises(TrainingError, match="the other --optimiser"):
+        Run(small_job(ExpressionNet(CONFIG)), dataclasses.replace(asked, muon=True), ALONE)
 
 
 def test_a_finished_run_that_is_resumed_adds_nothing(trained: Path) -> None:
