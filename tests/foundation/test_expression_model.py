@@ -7,7 +7,7 @@ import pytest
 
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.expression_model import ExpressionModel, shipped_network
-from freeavatar.foundation.processor import has_bfloat16_tiles, has_byte_products
+from freeavatar.foundation.processor import has_byte_products
 
 from .stand_in import blank, draw, write_network
 
@@ -82,23 +82,6 @@ def test_eight_bits_where_the_processor_is_quick_at_them(
     told.write_text(text)
     assert has_byte_products(told) is wanted
     assert has_byte_products(tmp_path / "absent")
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("processor\t: 0\nflags\t\t: avx512f avx512_bf16 amx_tile amx_bf16\n", True),
-        ("processor\t: 0\nflags\t\t: avx512f avx512_bf16\n", False),
-        ("", False),
-    ],
-)
-def test_training_in_bfloat16_where_the_processor_has_tiles(
-    tmp_path: Path, text: str, wanted: bool
-) -> None:
-    told = tmp_path / "cpuinfo"
-    told.write_text(text)
-    assert has_bfloat16_tiles(told) is wanted
-    assert not has_bfloat16_tiles(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("quick", [False, True])
