@@ -32,7 +32,7 @@ class PersonalCurves:
             expression: of a frame with a face, as the network says it.
             picture: (H, W, 3) RGB, the frame.
         """
-        return self._steadiness.steadied(self._corrected(expression, picture))
+        return self._steadiness.steadied(self._corrected(expression, picture), expression.time)
 
     def _corrected(self, expression: Expression, picture: NDArray[np.uint8]) -> FloatArray:
         if self._correction is None:

@@ -28,6 +28,9 @@ LEARNING = 0.05
 """How far one frame changes what is known of the noise."""
 ENOUGH, FIRST = 6, 30
 """Differences from which the quantile is taken at the start: from so many on, up to so many."""
+APART = 0.2
+"""Seconds between frames from which on they say nothing of each other: a face may do anything
+meanwhile, so that nothing is held back and nothing is learnt."""
 EXPECTED = 0.005
 """Standard deviation of the noise before anything is known."""
 
@@ -49,13 +52,21 @@ class Steadiness:
     def forget(self) -> None:
         """Another person, or another shot."""
         self._shown: FloatArray | None = None
+        self._time = 0.0
         self._before: list[FloatArray] = []
         self._first: list[NDArray[np.floating]] = []
         self._quantile: NDArray[np.floating] = np.full(len(BLENDSHAPES), EXPECTED * _SPREAD)
 
-    def steadied(self, curves: FloatArray) -> FloatArray:
-        """The next frame's curves (52,), 0..1."""
-        if self._shown is None or not np.isfinite(curves).all():
+    def steadied(self, curves: FloatArray, time: float) -> FloatArray:
+        """The next frame's curves (52,), 0..1.
+
+        Args:
+            curves: (52,) as read.
+            time: seconds, of the frame.
+        """
+        apart = abs(time - self._time) > APART
+        self._time = time
+        if self._shown is None or apart or not np.isfinite(curves).all():
             self._shown = np.nan_to_num(curves)
             self._before = [self._shown]
             return curves

@@ -9,9 +9,11 @@ from freeavatar.foundation.steadiness import Steadiness
 JAW, LOOK = BLENDSHAPES.index("jawOpen"), BLENDSHAPES.index("eyeLookInLeft")
 
 
-def played(rows: np.ndarray) -> np.ndarray:
+def played(rows: np.ndarray, *, rate: float = 30.0) -> np.ndarray:
     steadiness = Steadiness()
-    return np.stack([steadiness.steadied(row.astype(np.float32)) for row in rows])
+    return np.stack(
+        [steadiness.steadied(row.astype(np.float32), i / rate) for i, row in enumerate(rows)]
+    )
 
 
 def test_a_cameras_noise_is_halved() -> None:
@@ -66,11 +68,24 @@ def test_a_slow_smile_is_at_most_a_hundredth_and_a_half_behind() -> None:
     assert abs(shown[-1] - 0.9) < 0.002
 
 
+def test_frames_far_apart_say_nothing_of_each_other() -> None:
+    """As in a time-lapse: every change may be a move, and after it noise is held back as before."""
+    rows = 0.4 + np.random.default_rng(6).normal(0, 0.02, (90, 52))
+    np.testing.assert_array_equal(played(rows, rate=2.0), rows.astype(np.float32))
+    steadiness = Steadiness()
+    times = np.where(np.arange(90) < 60, 0.0, 10.0) + np.arange(90) / 30
+    shown = np.stack(
+        [steadiness.steadied(r.astype(np.float32), t) for r, t in zip(rows, times, strict=True)]
+    )
+    np.testing.assert_array_equal(shown[60], rows[60].astype(np.float32))
+    assert (shown[62:].std(axis=0) / rows[62:].std(axis=0)).mean() < 0.5
+
+
 def test_another_person_begins_anew_and_what_is_no_number_passes_by() -> None:
     steadiness = Steadiness()
-    steadiness.steadied(np.full(52, 0.2, np.float32))
+    steadiness.steadied(np.full(52, 0.2, np.float32), 0.0)
     steadiness.forget()
-    assert steadiness.steadied(np.full(52, 0.21, np.float32))[0] == np.float32(0.21)
+    assert steadiness.steadied(np.full(52, 0.21, np.float32), 0.03)[0] == np.float32(0.21)
     broken = np.full(52, np.nan, np.float32)
-    assert np.isnan(steadiness.steadied(broken)).all()
-    assert np.isfinite(steadiness.steadied(np.full(52, 0.3, np.float32))).all()
+    assert np.isnan(steadiness.steadied(broken, 0.07)).all()
+    assert np.isfinite(steadiness.steadied(np.full(52, 0.3, np.float32), 0.1)).all()
