@@ -149,7 +149,7 @@ class MAEConfig(Config):
 class HeadsConfig(Config):
     """What is read from the tokens."""
 
-    kind: ClassVar[str] = "expression-heads/3"
+    kind: ClassVar[str] = "expression-heads/4"
 
     token_dim: int = 32
     """Numbers kept of every token; together they keep where in the face something is."""
@@ -159,6 +159,14 @@ class HeadsConfig(Config):
     """Width of the two layers behind blendshapes, gaze and embedding."""
     embedding_dim: int = 64
     landmarks: int = len(LANDMARKS)
+    fine_dim: int = 16
+    """Numbers looked up at each place around a point in the stem's features of 4 px."""
+    middle_dim: int = 24
+    """Numbers looked up at each point in those of 8 px."""
+    detail_hidden_dim: int = 64
+    """Width of the layer behind what is looked up at a point."""
+    detail_dim: int = 8
+    """Numbers that each point tells the layers behind blendshapes, gaze and embedding."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ class ExpressionNet(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config.encoder)
-        self.heads = Heads(config.heads, tokens=config.encoder.tokens, dim=config.encoder.dim)
+        self.heads = Heads(config.heads, config.encoder)
 
     def forward(self, crops: Tensor) -> ExpressionOutput:
         """Read crops (N, S, S, 3), uint8 RGB, cut by `freeavatar.foundation.crops`."""
-        out: ExpressionOutput = self.heads(self.encoder(normalised(crops)))
+        out: ExpressionOutput = self.heads(*self.encoder.looked(normalised(crops)))
         return out

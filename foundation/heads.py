@@ -1,23 +1,25 @@
-"""What is read from the encoder's tokens, all from one small trunk.
+"""What is read from the encoder's tokens, all from one small trunk, and from a look at each point.
 
 Sources:
     Zhou et al., On the Continuity of Rotation Representations in Neural Networks, CVPR 2019.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import HeadsConfig
+from .config import EncoderConfig, HeadsConfig
 from .expression import BLENDSHAPES
 from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from .point_detail import PointDetail
 
 _START = {"blendshapes": -2.0, "place": 0.5, "landmarks": 0.5}
 """Biases at the start: a face mostly at rest, in the middle of the crop."""
 MEANING = ("blendshapes", "eyes", "embedding")
-"""Heads that also see what was found of points and rotation."""
+"""Heads that also see what was found of points and rotation, and how each point looks."""
 
 
 class ExpressionOutput(NamedTuple):
@@ -112,9 +114,11 @@ class Shape(nn.Module):
 class Heads(nn.Module):
     """Tokens to numbers: a few of every token, a hidden layer, one linear map for each head.
 
-    What the face expresses has hidden layers of its own. They see the same few of every token, and
-    the points and the head's rotation that were found: where lids and lips are is learnt long
-    before what it means.
+    Points are placed twice, the second time by what `PointDetail` sees of their surroundings.
+
+    What the face expresses has hidden layers of its own. They see the same few of every token, the
+    points and the head's rotation that were found, and how the points look: where lids and lips are
+    is learnt long before what it means.
 
     Out of training each blendshape is put on its scale: ``(value - rest) * gain``, cut at 0 and 1.
     A network that is unsure says the mean of what may be, too much at rest and too little in full
@@ -124,11 +128,12 @@ class Heads(nn.Module):
     rest: Tensor
     gain: Tensor
 
-    def __init__(self, config: HeadsConfig, *, tokens: int, dim: int) -> None:
+    def __init__(self, config: HeadsConfig, encoder: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.narrow = nn.Linear(dim, config.token_dim)
-        self.trunk = nn.Linear(tokens * config.token_dim, config.hidden_dim)
+        self.narrow = nn.Linear(encoder.dim, config.token_dim)
+        self.trunk = nn.Linear(encoder.tokens * config.token_dim, config.hidden_dim)
+        self.detail = PointDetail(config, encoder)
         widths = {
             "blendshapes": len(BLENDSHAPES),
             "eyes": 4,
@@ -141,7 +146,8 @@ class Heads(nn.Module):
         self.shape = Shape(config.landmarks)
         self.register_buffer("rest", torch.zeros(len(BLENDSHAPES)))
         self.register_buffer("gain", torch.ones(len(BLENDSHAPES)))
-        seen = tokens * config.token_dim + 2 * config.landmarks + widths["head"]
+        seen = encoder.tokens * config.token_dim + 2 * config.landmarks + widths["head"]
+        seen += config.landmarks * config.detail_dim
         self.meaning = nn.Sequential(
             nn.Linear(seen, config.meaning_dim),
             nn.GELU(),
@@ -163,12 +169,12 @@ class Heads(nn.Module):
                 # A face that looks into the camera.
                 linear.bias.data[[0, 4]] = 1.0
 
-    def forward(self, tokens: Tensor) -> ExpressionOutput:
-        """Read tokens (N, T, dim)."""
+    def forward(self, tokens: Tensor, maps: Sequence[Tensor]) -> ExpressionOutput:
+        """Read tokens (N, T, dim) and the features (N, C, s, s) of each stage of the stem."""
         # Half precision would round a landmark to a quarter of a pixel.
         with torch.autocast(tokens.device.type, enabled=False):
             tokens = tokens.float()
-            raw, seen = self.placed(tokens)
+            raw, seen = self.placed(tokens, [m.float() for m in maps])
             raw |= self.meant(seen)
             return ExpressionOutput(
                 blendshapes=self._scaled(raw["blendshapes"]),
@@ -181,11 +187,12 @@ class Heads(nn.Module):
                 tokens=tokens,
             )
 
-    def placed(self, tokens: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    def placed(self, tokens: Tensor, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         """Where the face and its points are.
 
         Args:
             tokens: (N, T, dim) float32.
+            maps: features of each stage of the stem, float32.
 
         Returns:
             The heads that say so, by name, and (N, S) what `meant` sees.
@@ -193,10 +200,12 @@ class Heads(nn.Module):
         few = self.narrow(tokens).flatten(1)
         x = functional.gelu(self.trunk(few))
         raw = {k: linear(x) for k, linear in self.out.items() if k not in MEANING}
-        raw["landmarks"] = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
+        roughly = raw["landmarks"].reshape(-1, self.config.landmarks, 2)
+        moved, looks = self.detail(roughly, maps)
+        raw["landmarks"] = roughly + moved
         # Detached: what the face means shall not pull at where its points are.
         shape = self.shape(raw["landmarks"].detach())
-        return raw, torch.cat((few, shape, raw["head"].detach()), dim=1)
+        return raw, torch.cat((few, shape, raw["head"].detach(), looks), dim=1)
 
     def meant(self, seen: Tensor, *, dropout: float = 0.0) -> dict[str, Tensor]:
         """What the face expresses: blendshapes (N, 52) not yet scaled, eyes and embedding.

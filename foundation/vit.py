@@ -88,13 +88,15 @@ class Stem(nn.Module):
             more = [ResidualBlock(widths[i + 1]) for _ in range(residuals)]
             self.stages.append(nn.ModuleList([down, *more]))
 
-    def forward(self, x: Tensor, masks: Tensor | None = None) -> Tensor:
-        """(N, 3, S, S) to (N, dim, S / patch, S / patch).
+    def forward(self, x: Tensor, masks: Tensor | None = None) -> list[Tensor]:
+        """(N, 3, S, S) to the features of each stage: (N, width, S / 2, S / 2) of the first to
+        (N, dim, S / patch, S / patch) of the last.
 
         Args:
             x: pixels, -1..1.
             masks: (N, T) bool, True where hidden.
         """
+        maps = []
         if masks is not None:
             x = x * visible_pixels(masks, x.shape[-1]).to(x.dtype)
         for stage in self.stages:
@@ -102,7 +104,8 @@ class Stem(nn.Module):
             visible = None if masks is None else visible_pixels(masks, x.shape[-1] // 2)
             for block in stage:
                 x = block(x, visible)
-        return x
+            maps.append(x)
+        return maps
 
 
 class Encoder(nn.Module):
@@ -129,7 +132,12 @@ class Encoder(nn.Module):
         Returns:
             (N, K, dim): the K visible tokens, row by row of the picture.
         """
-        return self.attended(self.stem(pixels, masks), masks)
+        return self.attended(self.stem(pixels, masks)[-1], masks)
+
+    def looked(self, pixels: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The tokens, as `forward`, and the features of each stage of the stem."""
+        maps = self.stem(pixels)
+        return self.attended(maps[-1]), maps
 
     def attended(self, features: Tensor, masks: Tensor | None = None) -> Tensor:
         """The tokens (N, K, dim) of what the stem gives (N, dim, S / patch, S / patch)."""

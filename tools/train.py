@@ -24,6 +24,8 @@ TWO_VIEWS = 0.5
 """Part of the readout's pictures that show a face of the others again."""
 CALIBRATED = 4000
 """Validation pictures at most on which an export is put on its scale."""
+FREED = 8000
+"""Training pictures at most on which its embedding is freed of who is seen."""
 
 EPILOG = """\
 examples:
@@ -207,10 +209,12 @@ def _export(args: argparse.Namespace) -> int:
     if args.calibrate:
         from freeavatar.foundation.expression_model import POINT_GAINS
         from freeavatar.foundation.training.calibration import calibrate
+        from freeavatar.foundation.training.person_directions import free_embedding
         from freeavatar.foundation.training.point_gains import point_gains
 
         feed = ShardFeed(FeedOptions(folders=args.calibrate, validated=CALIBRATED))
         people = list(feed.validation())
+        state.facts["freed"] = free_embedding(net, feed.plain(FREED))
         state.facts["validation"] = calibrate(net, people)
         state.facts["calibrated"] = True
         facts[POINT_GAINS] = point_gains(net, people).to_json()

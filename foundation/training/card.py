@@ -10,6 +10,7 @@ from freeavatar.foundation.model_cards import QUALITY_BEGIN, QUALITY_END
 
 from .checkpoints import State
 from .export import Exported
+from .person_directions import DIRECTIONS
 from .quantise import Quantised
 
 
@@ -110,7 +111,13 @@ def _readout(readout: Mapping[str, Any] | None) -> list[str]:
 def _scales(facts: Mapping[str, Any]) -> list[str]:
     if not facts.get("calibrated"):
         return []
-    return ["- Blendshapes put on their scales by the validation people, on whom the figures are"]
+    lines = ["- Blendshapes put on their scales by the validation people, on whom the figures are"]
+    if freed := facts.get("freed"):
+        lines.append(
+            f"- {DIRECTIONS} directions that tell people apart were taken out of the embedding, "
+            f"found on {freed:,} training pictures"
+        )
+    return lines
 
 
 def _start(start: Mapping[str, Any] | None) -> list[str]:

@@ -95,5 +95,5 @@ def quantise(path: Path, composites: Path, out: Path) -> None:
             shown.append({INPUT: decoded(data)[None]})
     part = out.with_name(out.name + ".part")
     out.parent.mkdir(parents=True, exist_ok=True)
-    eight_bits(path, part, shown, exact=EXACT)
+    eight_bits(path, part, shown, exact=lambda name: EXACT in name)
     part.replace(out)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from freeavatar.foundation.apertures import SHARES
 from freeavatar.foundation.expression import SWAPPED
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.landmarks import LANDMARKS
@@ -24,6 +25,9 @@ class LossWeights:
     """Divergence of the coefficients, see `blendshape_loss`."""
     landmarks: float = 60.0
     """Absolute error in sides of the crop; 2.6 px of 128 cost 1.2."""
+    segments: float = 60.0
+    """Absolute error, in sides of the crop, of the distances that tell how far mouth, lids and
+    brows stand open: all their points may be wrong alike, but not against each other."""
     eyes: float = 8.0
     """Absolute error in radians."""
     head: float = 2.0
@@ -143,11 +147,18 @@ def head_losses(
     return {
         "blendshapes": blendshape_loss(found.blendshapes, wanted.blendshapes, channels),
         "landmarks": absolute_loss(found.landmarks, wanted.landmarks, points),
+        "segments": absolute_loss(_segments(found.landmarks), _segments(wanted.landmarks)),
         "eyes": absolute_loss(found.eyes, wanted.eyes),
         "head": head_loss(found.head, wanted.head),
         "place": place_loss(found.place, wanted.place),
         "confidence": confidence_loss(found.confidence, wanted.face),
     }
+
+
+def _segments(landmarks: Tensor) -> Tensor:
+    """(N, 7, 2) of `freeavatar.foundation.apertures.SEGMENTS`; NaN where a point is unknown."""
+    shares = torch.from_numpy(SHARES).to(landmarks)
+    return shares @ landmarks[:, : shares.shape[1]]
 
 
 def consistency_losses(

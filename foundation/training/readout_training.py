@@ -185,7 +185,9 @@ def trembling(net: ExpressionNet, crops: Tensor) -> Tensor:
     make = torch.Generator().manual_seed(0)
     noise = SENSOR * torch.randn(crops.shape, generator=make)
     noisy = (crops.float() + noise).round().clamp(0, 255).to(torch.uint8)
-    first, second = (net.heads.placed(net.encoder(normalised(x)))[1] for x in (crops, noisy))
+    first, second = (
+        net.heads.placed(*net.encoder.looked(normalised(x)))[1] for x in (crops, noisy)
+    )
     return (second - first).std(dim=0)
 
 
@@ -199,8 +201,8 @@ def gather(net: ExpressionNet, batches: Iterator[Pictures], count: int, what: st
         while seen_so_far < count:
             batch = next(batches)
             with half_precision(torch.device("cpu")):
-                tokens = net.encoder(normalised(batch.crops))
-            _, seen = net.heads.placed(tokens.float())
+                tokens, maps = net.encoder.looked(normalised(batch.crops))
+            _, seen = net.heads.placed(tokens.float(), [m.float() for m in maps])
             faces = batch.targets.face > 0.5
             other, opposite = _second_views(batch, faces)
             columns = {

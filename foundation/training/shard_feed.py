@@ -115,12 +115,11 @@ class ShardFeed:
             TrainingError: none has.
         """
         index = ShardIndex(_with_validation(self._folders), "validation")
-        count = min(self.options.validated, len(index))
-        rows = np.random.default_rng(0).permutation(len(index))[:count]
-        return [
-            plain_batch([index.sample(row) for row in part], index.people[part])
-            for part in np.array_split(rows, -(-count // 128))
-        ]
+        return _plain(index, self.options.validated)
+
+    def plain(self, count: int) -> Sequence[Pictures]:
+        """At most ``count`` training pictures, the same ones each time, cut from the middle."""
+        return _plain(self._index, count)
 
     def facts(self) -> dict[str, Any]:
         """Folders, weights, counts and what their manifests say; ``fec`` where triplets are."""
@@ -138,6 +137,16 @@ class ShardFeed:
             name = self.options.fec.resolve().name
             facts["fec"] = {name: {"part": round(part, 3), **self._faces.facts()}}
         return facts
+
+
+def _plain(index: ShardIndex, most: int) -> Sequence[Pictures]:
+    """Batches of the middle of some pictures, the same ones each time."""
+    count = min(most, len(index))
+    rows = np.random.default_rng(0).permutation(len(index))[:count]
+    return [
+        plain_batch([index.sample(row) for row in part], index.people[part])
+        for part in np.array_split(rows, -(-count // 128))
+    ]
 
 
 class _Batches(IterableDataset[Pictures]):

@@ -15,6 +15,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional
 
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.expression_net import ExpressionNet
@@ -25,6 +26,7 @@ from . import checkpoints
 from .loop import BEST
 
 _EXPORTED = "net."
+_READING = "heads.meaning.0.weight"
 
 
 def start_from(path: Path, net: ExpressionNet, crops: Tensor) -> dict[str, Any]:
@@ -51,11 +53,22 @@ def start_from(path: Path, net: ExpressionNet, crops: Tensor) -> dict[str, Any]:
         raise TrainingError(f"{path}: an encoder of another size; take its own --size")
     own = net.state_dict()
     fitting = {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}
+    if _READING in tensors and _READING not in fitting:
+        fitting |= _widened(tensors[_READING], own[_READING])
     net.load_state_dict(fitting, strict=False)
     if path.suffix == ".onnx":
         _unfold(net, tensors, crops)
     heads = sorted({k.rpartition(".")[0] for k in fitting if k.startswith("heads.")})
     return {"file": path.name, "samples": samples, "heads": heads}
+
+
+def _widened(weight: Tensor, own: Tensor) -> dict[str, Tensor]:
+    """The layer that reads the expression, where it is to see more than it did: nothing is given
+    for that at first."""
+    more = own.shape[1] - weight.shape[1]
+    if more < 0 or weight.shape[0] != own.shape[0]:
+        return {}
+    return {_READING: functional.pad(weight, (0, more))}
 
 
 def exported_config(path: Path) -> Mapping[str, Any]:

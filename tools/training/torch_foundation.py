@@ -50,17 +50,10 @@ class TorchFoundation(nn.Module):
 
     def look(self, crops: Tensor) -> "Seen":
         """What it sees of crops (N, 3, 128, 128), sRGB 0..1."""
-        x = 2.0 * crops - 1.0
-        maps: list[Tensor] = []
-        for stage in self.net.encoder.stem.stages:
-            assert isinstance(stage, nn.ModuleList)
-            for block in stage:
-                x = block(x)
-            maps.append(x)
-        tokens = self.net.encoder.attended(x)
+        tokens, maps = self.net.encoder.looked(2.0 * crops - 1.0)
         side = round(tokens.shape[1] ** 0.5)
-        maps.append(tokens.transpose(1, 2).reshape(len(tokens), -1, side, side))
-        return Seen(features=maps[1:], embedding=self.net.heads(tokens).embedding)
+        whole = tokens.transpose(1, 2).reshape(len(tokens), -1, side, side)
+        return Seen(features=[*maps[1:], whole], embedding=self.net.heads(tokens, maps).embedding)
 
     def tokens(self, crops: Tensor) -> Tensor:
         """(N, 64, 192) of crops (N, 3, 128, 128), sRGB 0..1."""

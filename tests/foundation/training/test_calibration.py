@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from freeavatar.foundation.config import HeadsConfig
+from freeavatar.foundation.config import EncoderConfig, HeadsConfig
 from freeavatar.foundation.expression import BLENDSHAPES
 from freeavatar.foundation.heads import Heads
 from freeavatar.foundation.training.calibration import (
@@ -60,13 +60,15 @@ def test_a_right_network_is_left_alone() -> None:
 
 def test_heads_scale_out_of_training_only() -> None:
     torch.manual_seed(0)
-    heads = Heads(HeadsConfig(token_dim=4, hidden_dim=16, meaning_dim=16), tokens=4, dim=8)
+    encoder = EncoderConfig(size=32, stem_widths=(2, 3, 4, 8), depth=1, heads=1)
+    heads = Heads(HeadsConfig(token_dim=4, hidden_dim=16, meaning_dim=16), encoder)
     tokens = torch.randn(3, 4, 8)
+    maps = [torch.randn(3, w, s, s) for w, s in ((2, 16), (3, 8), (4, 4), (8, 2))]
     with torch.no_grad():
-        plain = heads.eval()(tokens).blendshapes
+        plain = heads.eval()(tokens, maps).blendshapes
         rest, gain = np.full(52, 0.05, np.float32), np.full(52, 2.0, np.float32)
         set_scales(heads, rest, gain)
-        scaled = heads(tokens).blendshapes
-        training = heads.train()(tokens).blendshapes
+        scaled = heads(tokens, maps).blendshapes
+        training = heads.train()(tokens, maps).blendshapes
     torch.testing.assert_close(scaled, ((plain - 0.05) * 2).clamp(0, 1))
     assert (training > 0).all() and (training - plain).abs().max() < 0.2

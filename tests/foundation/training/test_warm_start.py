@@ -5,6 +5,8 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from freeavatar.foundation.config import EncoderConfig, ExpressionConfig, HeadsConfig
 from freeavatar.foundation.errors import TrainingError
@@ -60,6 +62,33 @@ def test_a_network_goes_on_where_another_ended(tmp_path: Path, kind: str) -> Non
     for name, value in wanted._asdict().items():
         close = 2e-2 if kind == "half" else 2e-5
         torch.testing.assert_close(getattr(found, name), value, rtol=0, atol=close, msg=name)
+
+
+def test_a_network_that_did_not_look_at_points_twice_says_the_same_at_first(
+    tmp_path: Path,
+) -> None:
+    before = trained_net()
+    narrower = before.heads.meaning[0].weight.shape[1] - 156 * CONFIG.heads.detail_dim
+    with torch.no_grad():
+        before.heads.detail.out.zero_()
+        before.heads.meaning[0].weight[:, narrower:] = 0.0
+    path = tmp_path / "best.safetensors"
+    save(path, State(config=CONFIG.to_dict()), model=before, average=Average(before))
+    with safe_open(path, "pt") as file:
+        kept = {k: file.get_tensor(k) for k in file.keys() if ".detail." not in k}  # noqa: SIM118
+        about = file.metadata()
+    reading = "average.heads.meaning.0.weight"
+    kept[reading] = kept[reading][:, :narrower].contiguous()
+    save_file(kept, path, about)
+
+    after = ExpressionNet(CONFIG)
+    facts = start_from(path, after, crops(32, 77))
+    assert not any(".detail" in name for name in facts["heads"])
+    assert after.heads.detail.out[..., 2:].abs().max() > 0, "what is new can be learnt"
+    with torch.no_grad():
+        wanted, found = before(crops(4, 5)), after.eval()(crops(4, 5))
+    for name, value in wanted._asdict().items():
+        torch.testing.assert_close(getattr(found, name), value, rtol=0, atol=2e-5, msg=name)
 
 
 def test_normalisation_taken_from_a_file_can_be_trained(tmp_path: Path) -> None:
