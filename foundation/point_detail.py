@@ -82,7 +82,8 @@ def _looked_up(features: Tensor, places: Tensor) -> Tensor:
     rows = features.permute(0, 2, 3, 1).reshape(-1, width)
     within = (places * side - 0.5).clamp(0.0, side - 1.0)
     corner = within.floor().clamp(max=side - 2.0)
-    right, down = (within - corner).split(1, dim=-1)
+    beyond = within - corner
+    right, down = beyond[..., :1], beyond[..., 1:]
     picture = torch.arange(count, device=features.device)[:, None] * side * side
     first = (corner[..., 1] * side + corner[..., 0]).long() + picture
     upper = _between(rows[first], rows[first + 1], right)
