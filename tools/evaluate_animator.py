@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from freeavatar.foundation.errors import SourceError
 from freeavatar.rigs.errors import RigError
 
 from .arguments import whole_number
@@ -73,7 +74,8 @@ def add_animator(kinds: Any) -> None:
         type=Path,
         metavar="SHARED",
         help="also what the rigs do while faces rest, before a camera's noise and while the head "
-        "turns: the mannequin's, and those in SHARED/rigs and SHARED/faces/webmorph",
+        "turns: the mannequin's, and those in SHARED/rigs and SHARED/faces/webmorph; with the "
+        "network that ships only",
     )
     p.add_argument("--json", action="store_true", help="figures for scripts")
     p.set_defaults(run=run)
@@ -81,6 +83,8 @@ def add_animator(kinds: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb."""
+    if args.resting is not None and args.animator is not None:
+        raise SourceError("--resting measures the network that ships: leave out --animator")
     import_torch()
     from freeavatar.animator.reference import built_in_reference
     from freeavatar.foundation.expression_model import ExpressionModel

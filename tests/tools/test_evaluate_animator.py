@@ -87,3 +87,11 @@ def test_the_command_reads_shards_and_prints_both(
     empty.mkdir()
     assert main(["eval", "animator", "--data", str(empty), "--rig", "mannequin"]) == 1
     assert "holds no test-*.tar" in capsys.readouterr().err
+
+
+def test_resting_faces_are_not_said_to_be_another_networks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["eval", "animator", "--data", str(tmp_path), "--rig", "mannequin", "--resting"]
+    assert main([*command, "--animator", str(tmp_path)]) != 0
+    assert "leave out --animator" in capsys.readouterr().err
