@@ -22,6 +22,13 @@ def _embedded(bundle: Path | None, face: int | None, threads: int) -> Reader:
     return EmbeddedReader(face=face, threads=threads)
 
 
+def _averaged(bundle: Path | None, face: int | None, threads: int) -> Reader:
+    from .embedded_reader import EmbeddedReader
+    from .flip_averaging import FlipAveragedModel
+
+    return EmbeddedReader(face, threads, model=FlipAveragedModel(threads=threads))
+
+
 def _combined(bundle: Path | None, face: int | None, threads: int) -> Reader:
     from .bundle import find_bundle
     from .combined_reader import CombinedReader
@@ -34,16 +41,24 @@ def _auto(bundle: Path | None, face: int | None, threads: int) -> Reader:
         return _mediapipe(bundle, face, threads)
     if landmarker_is_there(bundle):
         return _combined(bundle, face, threads)
-    return _embedded(bundle, face, threads)
+    return _averaged(bundle, face, threads)
 
 
 NETWORKS = ("expression.onnx", "face_finder.onnx")
 """Files of the embedded reader."""
 READERS: Mapping[str, Callable[[Path | None, int | None, int], Reader]] = MappingProxyType(
-    {"auto": _auto, "embedded": _embedded, "combined": _combined, "mediapipe": _mediapipe}
+    {
+        "auto": _auto,
+        "embedded": _embedded,
+        "averaged": _averaged,
+        "combined": _combined,
+        "mediapipe": _mediapipe,
+    }
 )
-"""``auto`` is our own reader; where MediaPipe and its bundle happen to be there, it is held to the
-points they find (``combined``), and where our networks are not installed it is MediaPipe alone."""
+"""``auto`` is our own reader. Live it takes one look at each frame (``embedded``). In recordings it
+looks twice, once mirrored (``averaged``); where MediaPipe and its bundle happen to be there, it is
+held to the points they find as well (``combined``). Where our networks are not installed it is
+MediaPipe alone."""
 
 
 def embedded_is_there() -> bool:

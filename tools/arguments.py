@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-READER_NAMES = ("auto", "embedded", "combined", "mediapipe")
+READER_NAMES = ("auto", "embedded", "averaged", "combined", "mediapipe")
 """Keys of `freeavatar.foundation.readers.READERS`, here so that --help loads none of it."""
 
 

@@ -1,6 +1,8 @@
 """Reading a crop both ways: what is mirrored, and that no side is preferred."""
 
 import dataclasses
+import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,10 @@ import pytest
 from freeavatar.foundation.expression import SWAPPED
 from freeavatar.foundation.expression_model import ExpressionModel, ModelOutput
 from freeavatar.foundation.flip_averaging import FlipAveragedModel, mirrored_output
+from freeavatar.foundation.readers import open_reader
+from freeavatar.foundation.sources import open_source
 from freeavatar.foundation.training.geometry import Jitter, moved
+from freeavatar.tools.inputs import ACTOR_CLIP
 
 
 def some_output(count: int = 3) -> ModelOutput:
@@ -71,3 +76,30 @@ def test_broken_numbers_stay_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = dataclasses.replace(some_output(1), head=np.full((1, 3, 3), np.nan, np.float32))
     monkeypatch.setattr(ExpressionModel, "read", lambda self, crops: broken)
     assert np.isnan(FlipAveragedModel().read(np.zeros((1, 128, 128, 3), np.uint8)).head).all()
+
+
+def test_recordings_are_read_both_ways_and_live_ones_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FREEAVATAR_MEDIAPIPE_BUNDLE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with open_source(str(ACTOR_CLIP)) as source:
+        frames = list(itertools.islice(source, 40))
+
+    def apart(kind: str, *, live: bool = False) -> float:
+        found = []
+        for step in (1, -1):
+            reader = open_reader(kind, live=live)
+            found.append([
+                reader.read(dataclasses.replace(
+                    f, picture=np.ascontiguousarray(f.picture[:, ::step])
+                )).blendshapes
+                for f in frames
+            ])  # fmt: skip
+            reader.close()
+        return float(np.abs(np.stack(found[0]) - np.stack(found[1])[:, SWAPPED]).mean())
+
+    recorded, live = apart("auto"), apart("auto", live=True)
+    assert recorded < 0.5 * live < 0.01
+    assert apart("averaged") == recorded
+    assert apart("embedded") == live

@@ -285,7 +285,9 @@ def test_readers_by_name(bundle: Path, tmp_path: Path, monkeypatch: pytest.Monke
         reader = open_reader(kind, bundle=bundle, face=2)
         assert isinstance(reader, MediaPipeReader), "without networks of our own"
         reader.close()
-    with pytest.raises(ReaderError, match="choose from auto, embedded, combined, mediapipe"):
+    with pytest.raises(
+        ReaderError, match="choose from auto, embedded, averaged, combined, mediapipe"
+    ):
         open_reader("crystal")
     with pytest.raises(ReaderError, match="counted from 1"):
         open_reader("mediapipe", bundle=bundle, face=0)
