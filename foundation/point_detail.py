@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import EncoderConfig, HeadsConfig
+from .errors import ConfigError
 
 FINE, MIDDLE = 1, 2
 """Stages of the stem that are looked into: squares of 4 px and of 8 px."""
@@ -31,7 +32,10 @@ class PointDetail(nn.Module):
 
     Args:
         config: of the heads.
-        encoder: whose stem is looked into; it has at least three stages.
+        encoder: whose stem is looked into.
+
+    Raises:
+        ConfigError: the stem has fewer than three stages.
     """
 
     around: Tensor
@@ -39,6 +43,8 @@ class PointDetail(nn.Module):
     def __init__(self, config: HeadsConfig, encoder: EncoderConfig) -> None:
         super().__init__()
         widths = encoder.stem_widths
+        if len(widths) <= MIDDLE:
+            raise ConfigError(f"the stem needs {MIDDLE + 1} stages or more, it has {len(widths)}")
         self.fine = nn.Conv2d(widths[FINE], config.fine_dim, 1)
         self.middle = nn.Conv2d(widths[MIDDLE], config.middle_dim, 1)
         seen = len(AROUND) * config.fine_dim + config.middle_dim

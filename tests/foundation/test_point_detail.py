@@ -1,9 +1,11 @@
 """The second look at each face point."""
 
+import pytest
 import torch
 from torch import Tensor
 
 from freeavatar.foundation.config import EncoderConfig, HeadsConfig
+from freeavatar.foundation.errors import ConfigError
 from freeavatar.foundation.point_detail import AROUND, REACH, PointDetail
 
 torch.set_num_threads(1)
@@ -100,3 +102,9 @@ def test_looking_pulls_at_features_but_not_at_where_it_looks() -> None:
     torch.autograd.backward(moved.square().sum() + looks.square().sum())
     assert points.grad is None
     assert all((m.grad is not None) == (i in (1, 2)) for i, m in enumerate(found))
+
+
+def test_a_stem_without_such_features_is_refused() -> None:
+    short = EncoderConfig(stem_widths=(8, 16), stem_residuals=(0, 0), heads=2)
+    with pytest.raises(ConfigError, match="3 stages or more, it has 2"):
+        PointDetail(CONFIG, short)
