@@ -22,7 +22,9 @@ def half_precision(device: torch.device, *, wanted: bool = True) -> torch.autoca
 
 @cache
 def bfloat16_pays() -> bool:
-    """Whether this processor trains in bfloat16 faster than in float32; takes half a second once.
+    """Whether this processor trains in bfloat16 faster than in float32.
+
+    Measured once, which takes some tenths of a second.
 
     The names of its instructions do not tell: with AVX-512's products of bfloat16 the expression
     network trained at two thirds of float32's speed on one processor and at 2.2 times that on

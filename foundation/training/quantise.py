@@ -45,8 +45,8 @@ of the stem makes most of the trembling: under a camera's noise the curves devia
 of the stem in eight bits, by .0054 without that half and by .0052 in full precision.
 """
 WIDEST = "/heads/meaning.0/"
-"""The layer of the heads that is in eight bits all the same: it is the widest of all and alone took
-a tenth of the network's time. With that the curves deviate by .0057."""
+"""The layer of the heads that is in eight bits all the same: it is the widest of all, and that
+saves a tenth of the network's time (2.36 to 2.12 ms). The curves then deviate by .0057."""
 MOST_LOST = {"correlation": 0.01, "landmarks, px": -0.1}
 """Most that a figure may fall (rise, where negative) on the pictures it is judged by."""
 
