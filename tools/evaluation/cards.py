@@ -64,7 +64,8 @@ def block_lines(figures: Mapping[str, Any], *, command: str, machine: str) -> li
     lines = [
         f"Measured with `{command}` on {machine}. Rendered actors perform ARKit takes "
         f"({', '.join(rendered['actors'])}; {rendered['frames']} frames each, head still and again "
-        "turning ±25°); means over the actors, the resting face taken out as `drive` does. "
+        "turning ±25°); means over the actors, the resting face taken out of what is read and of "
+        "what is performed as `drive` does. "
         "Motionless: error of a take in which nothing moves.",
         "",
         *_group_table(rendered["mean"], readers),

@@ -33,9 +33,9 @@ class ReaderFigures:
     """Share of the frames in which it found the face; only they count in the figures."""
     channels: Mapping[str, Channels]
     """`STILL`, `TURNING` and `BOTH`, with the resting face taken out as ``freeavatar drive``
-    does."""
+    does, of what was read and of the truth alike, so that a perfect reader has no error."""
     raw: Channels
-    """`BOTH` as it was read."""
+    """`BOTH` as it was read, against the truth as it is."""
     dead: tuple[str, ...]
     """Channels that the actor moves and the reader does not."""
     turn: Movement | None
@@ -74,6 +74,7 @@ def actor_figures(
         RenderError: no OpenGL is to be had.
     """
     truth = truth_of(rig, moments.curves)
+    rested_truth = without_rest(truth, moments.times)
     heads = {STILL: np.zeros((len(truth), 3)), TURNING: head_turns(len(truth))}
     read: dict[str, dict[str, Values]] = {name: {} for name in readers}
     worst: list[WorstFrame] = []
@@ -83,7 +84,7 @@ def actor_figures(
             read[name][way] = read_curves(iter(frames), make)
             if i == 0:
                 rested = without_rest(read[name][way], moments.times)
-                worst += worst_frames(rig.name, way, frames, truth, rested)
+                worst += worst_frames(rig.name, way, frames, rested_truth, rested)
             tick()
     resting = list(turning(rig))
     figures = {}
@@ -107,15 +108,15 @@ def reader_figures(
         turn: of the resting face.
     """
     rested = {way: without_rest(curves, times) for way, curves in read.items()}
-    twice = np.concatenate([truth] * len(read))
+    wanted = without_rest(truth, times)
     every = np.concatenate(list(rested.values()))
     raw = np.concatenate(list(read.values()))
-    channels = {way: channel_figures(truth, curves) for way, curves in rested.items()}
-    channels[BOTH] = channel_figures(twice, every)
+    channels = {way: channel_figures(wanted, curves) for way, curves in rested.items()}
+    channels[BOTH] = channel_figures(np.concatenate([wanted] * len(read)), every)
     return ReaderFigures(
         found=float(np.isfinite(raw).all(axis=1).mean()),
         channels=channels,
-        raw=channel_figures(twice, raw),
+        raw=channel_figures(np.concatenate([truth] * len(read)), raw),
         dead=dead_channels(channels[BOTH], every),
         turn=turn,
     )
@@ -123,12 +124,14 @@ def reader_figures(
 
 def without_rest(curves: Values, times: Values) -> Values:
     """Curves (T, 52) at ``times`` (T,) seconds with the resting face taken out, as
-    ``freeavatar drive`` estimates it on the way; rows of NaN stay NaN."""
+    ``freeavatar drive`` estimates it on the way; NaN stays NaN, and rows of nothing else are
+    passed over."""
     rest, out = AutomaticNeutral(), np.full_like(curves, np.nan)
     for i, row in enumerate(curves):
-        if np.isfinite(row).all():
-            out[i] = rest.update(row, float(times[i])).subtract(row)
-    return out
+        if np.isfinite(row).any():
+            known = np.nan_to_num(row)
+            out[i] = rest.update(known, float(times[i])).subtract(known)
+    return np.where(np.isfinite(curves), out, np.nan)
 
 
 def dead_channels(channels: Channels, given: Values) -> tuple[str, ...]:

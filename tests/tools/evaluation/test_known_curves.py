@@ -85,6 +85,19 @@ def test_a_resting_face_is_taken_out_as_far_as_it_may_be() -> None:
     assert known[:, JAW] == pytest.approx((0.2 - LIMITS[JAW]) / (1 - LIMITS[JAW]))
 
 
+def test_a_perfect_reader_of_an_actor_who_never_rests_at_zero_has_no_error() -> None:
+    truth = performance()
+    truth[:, SMILE] += 0.3
+    truth[:, TONGUE] = np.nan
+    read = np.nan_to_num(truth)
+    figures = reader_figures(truth, {STILL: read, TURNING: read}, np.arange(COUNT), None)
+    channels = figures.channels[BOTH]
+    assert channels.error[[JAW, SMILE]] == pytest.approx([0.0, 0.0])
+    # Some of his smile was rest: it is no longer in what a motionless take misses.
+    assert channels.never_moving[SMILE] < figures.raw.never_moving[SMILE] - 0.05
+    assert np.isnan(channels.error[TONGUE])
+
+
 def test_channels_that_do_not_follow_are_dead() -> None:
     truth, given = performance(), performance()
     given[:, JAW] = 0.3 + 0.001 * truth[:, JAW]
