@@ -58,5 +58,7 @@ def test_a_network_is_measured_beside_mediapipe(
     assert every["table"]["all"]["never_moving"] == pytest.approx(truth, rel=0.3)
     assert figures["accuracy"]["found by both"]["old"]["table"]["all"]["error"] is None
     assert figures["identity"]["before, before tuning"]["people"] == pictures.PEOPLE
+    assert list(figures["found"]) == ["ours", "averaged", "old", "mediapipe"]
+    assert "averaged" not in figures["similarity"]
     text = report.read_text()
     assert "correlation by group" in text and "data:image" not in text

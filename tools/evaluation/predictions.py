@@ -83,6 +83,17 @@ def network_view(pictures: Pictures) -> Pictures:
     return pictures[:, edge : edge + NETWORK_SIZE, edge : edge + NETWORK_SIZE]
 
 
+def averaged_too(models: dict[str, Model], ours: str) -> dict[str, Model]:
+    """The same, and after the network that ships, where it is there, its averaged reading."""
+    from freeavatar.foundation.flip_averaging import FlipAveragedModel
+
+    from .verdict import AVERAGED
+
+    if ours not in models:
+        return models
+    return {ours: models[ours], AVERAGED: FlipAveragedModel()} | models
+
+
 def by_network(
     model: Model,
     pictures: Pictures,

@@ -90,6 +90,16 @@ def test_lines_say_what_was_measured_and_wanted() -> None:
     assert lines["other turned ±25°, worst channel"].startswith("unknown")
 
 
+def test_the_averaged_reading_is_judged_beside_the_single_one() -> None:
+    known = figures()
+    both = known["accuracy"]["found by both"]
+    both["averaged"] = {"table": both["ours"]["table"] | {"all": row(0.7, 0.03)}}
+    held = {v.what: v.holds for v in verdicts(known)}
+    assert held["mean correlation over live channels"] is True
+    assert held["mean correlation over live channels, averaged"] is False
+    assert held["correlation of blink, averaged"] is True
+
+
 def test_without_our_network_there_is_nothing_to_judge() -> None:
     known = figures()
     del known["accuracy"]["found by both"]["ours"], known["clips"], known["speed"]
