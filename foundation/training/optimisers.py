@@ -2,8 +2,7 @@
 
 Sources:
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019.
-    Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024; scaled to AdamW's
-    step as in Liu et al., Muon is Scalable for LLM Training, 2025.
+    Jordan et al., Muon, 2024, see `freeavatar.foundation.training.muon`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+from .muon import Muon
 
 _FREE = ("positions", "token")
 """Ends of the names of parameters that are not drawn to zero, beside biases and norms."""
@@ -85,12 +86,5 @@ def optimisers(
         torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), foreach=True)
     ]
     if matrices:
-        parts.append(
-            torch.optim.Muon(
-                list(matrices.values()),
-                lr=rate,
-                weight_decay=weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-        )
+        parts.append(Muon(matrices.values(), lr=rate, weight_decay=weight_decay))
     return Together(parts)
