@@ -87,6 +87,22 @@ class Stem(nn.Module):
             down = ConvolutionBlock(widths[i], widths[i + 1], kernel=3 if i else 5, stride=2)
             more = [ResidualBlock(widths[i + 1]) for _ in range(residuals)]
             self.stages.append(nn.ModuleList([down, *more]))
+        self._frozen = 0
+
+    def freeze(self, stages: int) -> None:
+        """Keep the first stages as they are, statistics and all, whatever is trained.
+
+        Their weights need no gradient then, which saves most of what they cost.
+        """
+        self._frozen = stages
+        self.stages[:stages].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Stem":
+        """As any module, but for the frozen stages, which keep their statistics."""
+        super().train(mode)
+        self.stages[: self._frozen].eval()
+        return self
 
     def forward(self, x: Tensor, masks: Tensor | None = None) -> list[Tensor]:
         """(N, 3, S, S) to the features of each stage: (N, width, S / 2, S / 2) of the first to

@@ -147,6 +147,7 @@ def _expression(args: argparse.Namespace) -> int:
             contrastive=args.contrastive,
             mae=args.mae,
             start=args.start,
+            frozen=args.freeze,
         )
         fec = {"fec": args.fec, "fec_part": args.fec_part}
         feed = _feed(args, processes, second_views=args.second_views, **fec)

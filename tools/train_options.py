@@ -31,6 +31,14 @@ def add_expression(parser: argparse.ArgumentParser) -> None:
         help="go on from these weights (.onnx, also those that ship, or a run) with new data",
     )
     parser.add_argument(
+        "--freeze",
+        type=int,
+        default=0,
+        metavar="N",
+        help="first stages of the stem that stay as --from or --mae gives them; 2 save a quarter "
+        "of the time; default %(default)s",
+    )
+    parser.add_argument(
         "--contrastive", choices=CONTRASTIVE, default="both", help="default %(default)s"
     )
     parser.add_argument(

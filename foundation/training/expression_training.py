@@ -52,6 +52,8 @@ class ExpressionOptions:
     """Checkpoint or run of a masked autoencoder whose encoder is taken over."""
     start: Path | None = None
     """Weights to start from: an exported file, a checkpoint or a run, see `start_from`."""
+    frozen: int = 0
+    """Stages of the stem that stay as they started."""
 
     def __post_init__(self) -> None:
         """Refuse an unknown loss."""
@@ -60,6 +62,13 @@ class ExpressionOptions:
             raise TrainingError(f"there is no contrastive loss {self.contrastive!r}; {names}")
         if self.mae is not None and self.start is not None:
             raise TrainingError("start from an autoencoder or from other weights, not from both")
+        stages = len(self.config.encoder.stem_widths)
+        if not 0 <= self.frozen <= stages:
+            raise TrainingError(f"the stem has {stages} stages, of which {self.frozen} cannot stay")
+        if self.frozen and self.mae is None and self.start is None:
+            raise TrainingError(
+                "stages that were never trained cannot stay as they are: add --from"
+            )
 
 
 def train_expression(
@@ -83,6 +92,7 @@ def train_expression(
         model.encoder.load_state_dict(pretrained_encoder(options.mae, options.config))
     elif options.start is not None and not run.resume:
         started["start"] = start_from(options.start, model, judged[0].crops)
+    model.encoder.stem.freeze(options.frozen)
     channels = channel_weights(feed.blendshapes(WEIGHED))
     job = Job(
         model=model,
@@ -92,6 +102,7 @@ def train_expression(
             "weights": asdict(options.weights),
             "contrastive": options.contrastive,
             "mae": options.mae is not None,
+            "frozen": options.frozen,
             **started,
             **feed.facts(),
         },

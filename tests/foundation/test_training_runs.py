@@ -224,6 +224,32 @@ def test_pretraining_passes_its_encoder_on(tmp_path: Path) -> None:
         train_expression(feed, other, run_options(tmp_path / "y", samples=1), ALONE)
 
 
+def test_frozen_stages_stay_and_the_rest_learns(trained: Path, tmp_path: Path) -> None:
+    options = ExpressionOptions(config=CONFIG, start=trained, frozen=2)
+    train_expression(
+        ToyFeed(batch=32, size=64), options, run_options(tmp_path / "x", samples=32 * 4), ALONE
+    )
+    before = checkpoints.load(trained / BEST).part("average")
+    own = checkpoints.load(tmp_path / "x" / LAST).part("model")
+    frozen = [k for k in own if k.startswith(("encoder.stem.stages.0", "encoder.stem.stages.1"))]
+    assert any(k.endswith("running_mean") for k in frozen)
+    for name in frozen:
+        assert torch.equal(own[name], before[name]), name
+    learnt = "encoder.stem.stages.2.0"
+    for name in (f"{learnt}.convolution.weight", f"{learnt}.norm.running_mean"):
+        assert not torch.equal(own[name], before[name])
+    assert json.loads((tmp_path / "x" / "run.json").read_text())["frozen"] == 2
+
+
+@pytest.mark.parametrize(
+    ("frozen", "start", "says"),
+    [(1, None, "never trained"), (5, Path("w.onnx"), "4 stages"), (-1, Path("w.onnx"), "4 stages")],
+)
+def test_stages_that_cannot_stay_are_refused(frozen: int, start: Path | None, says: str) -> None:
+    with pytest.raises(TrainingError, match=says):
+        ExpressionOptions(config=CONFIG, start=start, frozen=frozen)
+
+
 def test_folding_changes_nothing(trained: Path) -> None:
     net, _ = load_network(trained)
     folded = folded_network(net)
