@@ -13,7 +13,7 @@ class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.blocks = transformer_blocks(16, 2, mlp_ratio=2.0, depth=1)
-        self.out = nn.Linear(16, 8)
+        self.out = nn.Linear(16, 16)
 
 
 def steps(*, muon: bool) -> dict[str, Tensor]:
