@@ -13,7 +13,7 @@ from .mannequin_ears import ear
 from .mannequin_expressions import controls
 from .mannequin_motion import Tissue
 from .mannequin_openings import smoothstep
-from .mannequin_paint import eye_texture, skin_texture, texture_coordinates
+from .mannequin_paint import depth_texture, eye_texture, skin_texture, texture_coordinates
 from .mannequin_skin import Skin, make_skin
 from .mannequin_surface import EYE, Array
 
@@ -147,13 +147,15 @@ def _eyes() -> list[Piece]:
 
 
 def _mouth_pieces() -> list[Piece]:
-    return [
+    rows = [
         _plain("upper teeth", inside.teeth(True), 4),
         _plain("lower teeth", inside.teeth(False), 5),
         _plain("upper gums", inside.gums(True), 4),
         _plain("lower gums", inside.gums(False), 5),
-        _plain("tongue", inside.tongue(), 6),
     ]
+    for row in rows:
+        row.uv = inside.depth_coordinates(row.points)
+    return [*rows, _plain("tongue", inside.tongue(), 6)]
 
 
 def _triangles(quads: IntArray, points: Array) -> IntArray:
@@ -216,6 +218,8 @@ def _texture(name: str, piece: Piece) -> NDArray[np.uint8] | None:
         ears = np.where(piece.where == 7, 1.0 + piece.ring, 0.0)
         known = np.stack([lips, lids, ears], 1)
         return skin_texture(piece.uv, shown, piece.points, known)
+    if name.endswith(("teeth", "gums")):
+        return depth_texture()
     return eye_texture() if name.endswith("eye") else None
 
 

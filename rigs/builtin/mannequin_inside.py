@@ -17,6 +17,9 @@ _CORNEA = 0.35
 _TEETH = (8.4, 6.6, 7.6, 6.9, 6.7, 9.5)
 """Widths of one side's upper teeth, first incisor to first molar."""
 _LOWER_TEETH = (5.4, 5.9, 6.8, 6.9, 7.0, 10.0)
+_EDGES = ((0.0, 0.2, 0.4, 1.0, 1.6, 2.2), (0.0, -0.25, -0.5, -0.9, -1.4, -1.9))
+"""How much higher than the first incisors' edges those of each tooth lie, above and below. A level
+upper row looks as if its corners hung down, since the lip's middle hides the incisors first."""
 
 
 def grid_quads(rows: int, columns: int, *, closed: bool) -> IntArray:
@@ -75,11 +78,19 @@ def teeth(upper: bool) -> Piece:
     return np.concatenate(points), np.concatenate(quads)
 
 
+def depth_coordinates(points: Array) -> Array:
+    """Texture coordinates (N, 2) of teeth and gums (N, 3): 0 at the front of the rows, 1 at their
+    back."""
+    front, deep = UPPER_ARCH[1:]
+    behind = np.clip((front - points[:, 2]) / deep, 0.0, 1.0)
+    return np.stack([behind, np.full(len(points), 0.5)], -1)
+
+
 def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     """One tooth: a superellipsoid, chisel-shaped in front and blocky behind."""
     xz, normal = arch(np.array([middle]), *(UPPER_ARCH if upper else LOWER_ARCH))
     thick = (3.0, 3.0, 3.6, 4.4, 4.6, 5.0)[k]
-    tall = ((10.6, 9.4, 10.4, 8.6, 8.0, 7.4) if upper else (9.2, 9.2, 10.0, 8.6, 8.0, 7.4))[k]
+    tall = ((10.6, 9.4, 10.2, 8.0, 7.0, 6.2) if upper else (9.2, 9.2, 10.0, 8.6, 8.0, 7.4))[k]
     lat = np.radians([-90, -82, -55, 0, 55, 82, 90])
     lon = 2 * np.pi * (np.arange(10) + 0.5) / 10
     a, b = np.meshgrid(lat, lon, indexing="ij")
@@ -96,7 +107,8 @@ def _tooth(middle: float, width: float, k: int, upper: bool) -> Piece:
     n = normal[0]
     tangent = np.array([n[1], -n[0]])
     flat = xz[0] - n * thick * 0.5 + across[..., None] * tangent + out[..., None] * n
-    y = (-70.6 + tall / 2 if upper else -70.0 - tall / 2) + up - (0.25 * k * (not upper))
+    edge = -70.6 + _EDGES[0][k] if upper else -70.0 + _EDGES[1][k]
+    y = edge + (tall / 2 if upper else -tall / 2) + up
     points = np.stack([flat[..., 0], y, flat[..., 1]], -1).reshape(-1, 3)
     return points, grid_quads(7, 10, closed=True)[:, ::-1]
 

@@ -195,3 +195,12 @@ def eye_texture(size: int = 256) -> NDArray[np.uint8]:
     out = np.full((size, size, 4), 255, np.uint8)
     out[..., :3] = np.clip(colour, 0, 255).astype(np.uint8)
     return out
+
+
+def depth_texture(size: int = 64) -> NDArray[np.uint8]:
+    """Shade (2, size, 4) that darkens teeth and gums toward the back of the mouth, where cheeks and
+    lips keep the light away."""
+    shade = 1.0 - 0.62 * smoothstep(np.linspace(0.0, 1.0, size), 0.12, 0.8)
+    out = np.full((2, size, 4), 255, np.uint8)
+    out[..., :3] = np.round(255 * shade)[None, :, None]
+    return out
