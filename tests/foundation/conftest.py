@@ -1,4 +1,4 @@
-"""Movies made on the spot, each frame grey with a level that tells its number."""
+"""Movies made on the spot, each frame grey with a level that tells its number; a small training."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -73,3 +73,26 @@ def movie(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on toy faces."""
+    # Torch takes seconds to load, and most tests here need none.
+    import torch
+
+    from freeavatar.foundation.training.expression_training import (
+        ExpressionOptions,
+        train_expression,
+    )
+
+    from .toy_faces import ToyFeed
+    from .toy_runs import ALONE, CONFIG, run_options
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("run")
+    feed = ToyFeed(batch=32, size=64, second_views=8)
+    train_expression(
+        feed, ExpressionOptions(config=CONFIG), run_options(folder, samples=32 * 150), ALONE
+    )
+    return folder
