@@ -124,8 +124,11 @@ def export_animator(net: AnimatorNet, folder: Path, *, facts: Mapping[str, str])
     return Exported(folder=folder, bytes=size, difference=difference)
 
 
-def load_exported(folder: Path) -> AnimatorNet:
+def load_exported(folder: Path) -> tuple[AnimatorNet, int]:
     """The network that `export_animator` wrote, as torch has it, ready to be used.
+
+    Returns:
+        The network; frames it was trained on, 0 where the file does not tell.
 
     Raises:
         TrainingError: it is missing, damaged, or another version's.
@@ -139,9 +142,10 @@ def load_exported(folder: Path) -> AnimatorNet:
             raise TrainingError(f"{path} is another version's animator; install freeavatar again")
         net = AnimatorNet(AnimatorConfig.from_dict(json.loads(about["config"])))
         net.load_state_dict(tensors)
+        samples = int(about.get("samples", "0"))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path} is missing or damaged: {error}") from error
-    return net.eval()
+    return net.eval(), samples
 
 
 class _PerRig(nn.Module):

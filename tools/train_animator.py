@@ -85,6 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where faces and rigs are kept for other runs; default: in --out",
     )
     add(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="FOLDER|RUN",
+        help="go on from these weights (animator/weights, which ship, or a run)",
+    )
+    add(
         "--renderer",
         type=Path,
         metavar="RUN",
@@ -175,6 +182,7 @@ def run(
                 ),
                 rigs=args.batch,
                 separate=args.separate_decoders,
+                start=args.start,
                 seed=args.seed,
             ),
             options(args),

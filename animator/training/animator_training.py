@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from freeavatar.animator.animator_config import AnimatorConfig
+from freeavatar.animator.animator_export import load_exported
+from freeavatar.animator.animator_files import TRAINED_FILE
 from freeavatar.animator.animator_net import AnimatorNet
 from freeavatar.animator.columns import Columns
 from freeavatar.foundation.errors import TrainingError
@@ -38,12 +40,16 @@ class AnimatorOptions:
     separate: bool = False
     """A network of its own for each rig, for comparison; the rigs validated are those trained on.
     """
+    start: Path | None = None
+    """Goes on from these weights, see `start_from`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse batches of nothing."""
+        """Refuse batches of nothing, and separate networks that go on from one."""
         if min(self.rigs, self.pairs, self.perceptual_every) < 1:
             raise TrainingError("a batch has at least one rig and one pair of sequences")
+        if self.separate and self.start is not None:
+            raise TrainingError("separate networks start untrained: leave --from out")
 
 
 def train_animator(
@@ -77,7 +83,9 @@ def train_animator(
     """
     if options.separate and loop is not None:
         raise TrainingError("separate networks know no drawn rigs: train them --without perceptual")
-    model: nn.Module = AnimatorNet(options.config, reference)
+    net = AnimatorNet(options.config, reference)
+    started = None if options.start is None else start_from(options.start, net)
+    model: nn.Module = net
     if options.separate:
         model = SeparateAnimators(options.config, len(training.performances), reference)
     job = Job(
@@ -88,6 +96,7 @@ def train_animator(
             "weights": asdict(options.weights),
             "perceptual": loop is not None,
             "separate": options.separate,
+            "start": started,
             "rigs": len(training.performances),
             "held rigs": len(held.performances),
             "faces": len(training.views),
@@ -127,6 +136,33 @@ class Losses:
                 losses["perceptual"] = self.options.perceptual_every * cost
         self.steps += 1
         return {**losses, "total": total(losses, self.options.weights)}
+
+
+def start_from(path: Path, net: AnimatorNet) -> dict[str, Any]:
+    """Fill a network with one that was trained before; the known head stays the new one's.
+
+    Args:
+        path: a folder that `freeavatar.animator.animator_export.export_animator` wrote, as the one
+            that ships, or of a run, or a checkpoint.
+        net: to fill.
+
+    Returns:
+        For ``run.json``: name of the file, frames it was trained on.
+
+    Raises:
+        TrainingError: it cannot be read, or its sizes are others.
+    """
+    if (path / TRAINED_FILE).is_file():
+        before, samples = load_exported(path)
+        file = TRAINED_FILE
+    else:
+        before, state = load_animator(path)
+        file, samples = path.name, state.samples
+    if before.config != net.config:
+        raise TrainingError(f"{path}: an animator of other sizes ({before.config.to_dict()})")
+    learnt = {k: v for k, v in before.state_dict().items() if not k.startswith("reference_")}
+    net.load_state_dict(learnt, strict=False)
+    return {"file": file, "samples": samples}
 
 
 def load_animator(path: Path) -> tuple[AnimatorNet, checkpoints.State]:

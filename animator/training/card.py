@@ -48,6 +48,7 @@ def animator_card(
         *_network(exported, net),
         f"- Best after {state.samples:,} frames, {state.seconds / 3600:.2f} h; perceptual loop: "
         f"{'yes' if facts.get('perceptual') else 'no'}",
+        *_started(facts.get("start")),
         f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
         "- Licence: MIT",
         "",
@@ -78,6 +79,14 @@ def animator_card(
         "- A rig without face points is understood by drawings alone, which say less.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _started(start: Mapping[str, Any] | None) -> list[str]:
+    if not start:
+        return []
+    return [
+        f"- Went on from `{start['file']}`, which had been trained on {start['samples']:,} frames"
+    ]
 
 
 def _real(real: Mapping[str, Any] | None) -> list[str]:

@@ -70,7 +70,7 @@ def tune_rig_animator(
         for views, make in [(_views(folder, split), np.random.default_rng(len(split)))]
     )
     run = resumable(folder / "animator", minutes, rate=RATE, average=0.98)
-    net = load_exported(weights)
+    net, _ = load_exported(weights)
     learned = {name: getattr(identity, name) for name in ("code", "follow", "trust")}
     return tune_animator(
         net,

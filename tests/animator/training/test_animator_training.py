@@ -156,7 +156,33 @@ def test_training_beats_the_solver_and_resumes(
     exported = export_animator(net, tmp_path / "weights", facts={})
     text = animator_card(exported, net, kept)
     assert "3 rigs that nobody has made" in text and "- weight error: 0." in text
-    assert str(tmp_path) not in text
+    assert str(tmp_path) not in text and "Went on" not in text
+
+
+@pytest.mark.parametrize("exported", [True, False])
+def test_a_training_goes_on_from_other_weights(
+    exported: bool, feed: Performances, reference: Columns, tmp_path: Path
+) -> None:
+    own = AnimatorOptions(config=SMALL, rigs=3, pairs=2)
+    run = options(tmp_path / "before", 40)
+    best = train_animator(feed, feed, own, run, Processes(), reference=reference)
+    before, kept = load_animator(run.folder)
+    start = tmp_path / "weights" if exported else run.folder
+    export_animator(before, tmp_path / "weights", facts={"samples": str(kept.samples)})
+    first = options(tmp_path / "on", 1)
+    again = replace(own, start=start)
+    state = train_animator(feed, feed, again, first, Processes(), reference=reference)
+    assert state.best == pytest.approx(best.best, rel=0.1)
+    file = "animator.safetensors" if exported else "before"
+    assert state.facts["start"] == {"file": file, "samples": kept.samples}
+    net, kept = load_animator(first.folder)
+    card = animator_card(export_animator(net, tmp_path / "next", facts={}), net, kept)
+    assert f"- Went on from `{file}`, which had been trained on {40 * FRAMES_A_STEP:,} fr" in card
+    other = replace(again, config=AnimatorConfig(dim=16))
+    with pytest.raises(TrainingError, match="of other sizes"):
+        train_animator(feed, feed, other, options(tmp_path / "x", 1), Processes())
+    with pytest.raises(TrainingError, match="leave --from out"):
+        replace(again, separate=True)
 
 
 def test_ablations_leave_out_what_they_say(
