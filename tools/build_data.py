@@ -3,9 +3,6 @@
 import argparse
 import functools
 import math
-import os
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from . import build_composites, build_rig_renders
 from .arguments import number, whole_number
 from .build_actor import add_actor
+from .build_shards import add_numbered_arguments, finish, write_numbered
 from .dataset.errors import DataError
 
 if TYPE_CHECKING:
-    from .dataset.balance import Counts
-    from .dataset.shard_files import SampleKind
-    from .dataset.shards import SampleSource, SourceFactory
+    from .dataset.shards import SampleSource
 
 WEBMORPH = "webmorph faces: CC BY 4.0, debruine/webmorphR.stim"
 LEGISLATORS = "portraits of US legislators: works of the US government, voteview/member_photos"
@@ -71,7 +67,7 @@ def add_verb(verbs: Any) -> None:
         kind.add_argument(
             "--synth", type=Path, required=True, metavar="DIR", help="heads, textures, hdri"
         )
-        _numbered(kind)
+        add_numbered_arguments(kind)
         kind.set_defaults(run=run)
     words = "pictures with faces anywhere, for the face finder"
     build_composites.add_arguments(_kind(kinds, "composites", words))
@@ -103,7 +99,7 @@ def add_verb(verbs: Any) -> None:
     words = "reference pictures of a rig, for the neural renderer"
     renders = _kind(kinds, "rig-renders", words)
     build_rig_renders.add_arguments(renders)
-    _numbered(renders)
+    add_numbered_arguments(renders)
     renders.set_defaults(run=run_rig_renders)
 
 
@@ -122,39 +118,6 @@ def _kind(kinds: Any, name: str, words: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _numbered(parser: argparse.ArgumentParser) -> None:
-    positive = whole_number(1, math.inf)
-    parser.add_argument(
-        "--count", type=positive, default=10_000, metavar="N", help="samples (default: 10000)"
-    )
-    parser.add_argument(
-        "--start",
-        type=whole_number(0, math.inf),
-        default=0,
-        metavar="N",
-        help="first sample, where several machines share the work (default: 0)",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation", "test"),
-        default="train",
-        help="whose people are shown (default: train)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes (default: %(default)s, the number of cores)",
-    )
-    parser.add_argument(
-        "--seed", type=whole_number(0, math.inf), default=0, metavar="N", help="default: 0"
-    )
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="for face points (default: your cache folder)"
-    )
-
-
 def run_puppets(args: argparse.Namespace) -> int:
     """Run ``data puppets``."""
     from freeavatar.foundation.bundle import find_bundle
@@ -169,12 +132,12 @@ def run_puppets(args: argparse.Namespace) -> int:
         args.split,
         args.seed,
     )
-    return _run_numbered(args, "puppets", factory, _licence_of_faces(folders))
+    return write_numbered(args, "puppets", factory, _licence_of_faces(folders))
 
 
 def run_avatars(args: argparse.Namespace) -> int:
     """Run ``data avatars``."""
-    return _run_numbered(
+    return write_numbered(
         args,
         "avatars",
         functools.partial(
@@ -193,7 +156,7 @@ def run_avatars(args: argparse.Namespace) -> int:
 
 def run_rig_renders(args: argparse.Namespace) -> int:
     """Run ``data rig-renders``."""
-    return build_rig_renders.run(args, _run_numbered)
+    return build_rig_renders.run(args)
 
 
 def run_frames(args: argparse.Namespace) -> int:
@@ -204,7 +167,7 @@ def run_frames(args: argparse.Namespace) -> int:
         args.video, args.out, bundle=_bundle(args), every=args.every, split=args.split
     )
     licence = ["your own pictures: their rights are yours to keep"]
-    _finish(args.out, {"kind": "frames", "every": args.every}, licence, balance)
+    finish(args.out, {"kind": "frames", "every": args.every}, licence, balance)
     return 0
 
 
@@ -240,65 +203,6 @@ def open_avatars(
     from .dataset.avatars import AvatarSource
 
     return AvatarSource(synth, bundle, cache, split, seed, bare)
-
-
-def _run_numbered(
-    args: argparse.Namespace,
-    kind: str,
-    factory: "SourceFactory",
-    licence: Sequence[str],
-    *,
-    recipe: dict[str, Any] | None = None,
-    kind_of_sample: "SampleKind[Any] | None" = None,
-    shard_size: int | None = None,
-) -> int:
-    from .dataset.shard_files import FACES, check_recipe
-    from .dataset.shards import SHARD_SIZE, write_shards
-
-    whole = {"kind": kind, "seed": args.seed, **(recipe or {})}
-    sort = kind_of_sample or FACES
-    check_recipe(args.out, whole)
-    _try(factory, args.start)
-    counts = write_shards(
-        factory,
-        args.out,
-        args.split,
-        count=args.count,
-        start=args.start,
-        workers=args.workers,
-        shard_size=shard_size or SHARD_SIZE,
-        kind=sort,
-    )
-    _finish(args.out, whole, licence, counts, sort)
-    return 0
-
-
-def _try(factory: "SourceFactory", number: int) -> None:
-    """Open the source here first: its caches are then filled once, its errors are said once."""
-    try:
-        factory().sample(number)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("freeavatar"):
-            raise
-        raise DataError(
-            f"building data needs the package {error.name}; pip install 'freeavatar[train]'"
-        ) from error
-    except (ValueError, OSError) as error:
-        raise DataError(f"the data cannot be made: {error}") from error
-
-
-def _finish(
-    out: Path,
-    recipe: dict[str, Any],
-    licence: Sequence[str],
-    counts: "Counts",
-    kind: "SampleKind[Any] | None" = None,
-) -> None:
-    from .dataset.shard_files import FACES, write_manifest
-
-    command = shlex.join(["freeavatar", *sys.argv[1:]])
-    write_manifest(out, recipe, command, licence, kind or FACES)
-    print("\n".join(counts.lines()))
 
 
 def _folder(path: Path) -> Path:

@@ -2,11 +2,12 @@
 
 import argparse
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import whole_number
+from .build_shards import write_numbered
 
 if TYPE_CHECKING:
     from .dataset.rig_renders import RigRenders
@@ -31,13 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace, numbered: Callable[..., int]) -> int:
-    """Run the kind.
-
-    Args:
-        args: of the command line.
-        numbered: writes numbered samples, see `freeavatar.tools.build_data`.
-    """
+def run(args: argparse.Namespace) -> int:
+    """Run the kind."""
     from freeavatar.rigs import registry
 
     from .dataset.rig_renders import PER_SHARD, PICTURES, state_of
@@ -50,7 +46,7 @@ def run(args: argparse.Namespace, numbered: Callable[..., int]) -> int:
         "size": args.size,
         "curves": [path.name for path in curves],
     }
-    return numbered(
+    return write_numbered(
         args,
         "rig-renders",
         functools.partial(open_source, source, args.split, args.size, args.seed, curves),
