@@ -138,6 +138,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="no training: write the best of --out there as ONNX, with its model card",
     )
     add(
+        "--average-with",
+        type=Path,
+        metavar="FOLDER|RUN",
+        help="with --export: write the mean of the run's weights and of these, which it went on "
+        "from",
+    )
+    add(
         "--figures",
         type=Path,
         metavar="FILE",
@@ -153,6 +160,8 @@ def run(
     """Run the verb."""
     if args.export is not None:
         return _export(args)
+    if args.average_with is not None:
+        raise TrainingError("--average-with changes what --export writes: say that, too")
     if not args.data:
         raise TrainingError("say with --data what to learn from")
     from freeavatar.animator.animator_config import AnimatorConfig
@@ -245,10 +254,12 @@ def _points(args: argparse.Namespace) -> Path:
 
 def _export(args: argparse.Namespace) -> int:
     from freeavatar.animator.animator_export import export_animator
-    from freeavatar.animator.training.animator_training import load_animator
+    from freeavatar.animator.training.animator_training import average_with, load_animator
     from freeavatar.animator.training.card import animator_card
 
     net, state = load_animator(args.out)
+    if args.average_with is not None:
+        state.facts["averaged"] = average_with(args.average_with, net)
     facts = {
         "licence": "MIT",
         "samples": str(state.samples),

@@ -152,6 +152,37 @@ def start_from(path: Path, net: AnimatorNet) -> dict[str, Any]:
     Raises:
         TrainingError: it cannot be read, or its sizes are others.
     """
+    before, about = _trained_before(path, net)
+    net.load_state_dict(_learnt(before), strict=False)
+    return about
+
+
+def average_with(path: Path, net: AnimatorNet) -> dict[str, Any]:
+    """Set a network to the mean of its weights and of those it went on from.
+
+    What was learnt last stays, and less of what was known before is lost.
+
+    Args:
+        path: as for `start_from`.
+        net: to change.
+
+    Returns:
+        As `start_from`.
+
+    Raises:
+        TrainingError: the other weights cannot be read, or their sizes are others.
+
+    Source:
+        Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.
+    """
+    before, about = _trained_before(path, net)
+    own = net.state_dict()
+    net.load_state_dict({k: (own[k] + v) / 2 for k, v in _learnt(before).items()}, strict=False)
+    return about
+
+
+def _trained_before(path: Path, net: AnimatorNet) -> tuple[AnimatorNet, dict[str, Any]]:
+    """A network of the same sizes, and what is told of it."""
     if (path / TRAINED_FILE).is_file():
         before, samples = load_exported(path)
         file = TRAINED_FILE
@@ -160,9 +191,11 @@ def start_from(path: Path, net: AnimatorNet) -> dict[str, Any]:
         file, samples = path.name, state.samples
     if before.config != net.config:
         raise TrainingError(f"{path}: an animator of other sizes ({before.config.to_dict()})")
-    learnt = {k: v for k, v in before.state_dict().items() if not k.startswith("reference_")}
-    net.load_state_dict(learnt, strict=False)
-    return {"file": file, "samples": samples}
+    return before, {"file": file, "samples": samples}
+
+
+def _learnt(net: AnimatorNet) -> dict[str, Tensor]:
+    return {k: v for k, v in net.state_dict().items() if not k.startswith("reference_")}
 
 
 def load_animator(path: Path) -> tuple[AnimatorNet, checkpoints.State]:

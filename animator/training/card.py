@@ -49,6 +49,7 @@ def animator_card(
         f"- Best after {state.samples:,} frames, {state.seconds / 3600:.2f} h; perceptual loop: "
         f"{'yes' if facts.get('perceptual') else 'no'}",
         *_started(facts.get("start")),
+        *_averaged(facts.get("averaged")),
         f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
         "- Licence: MIT",
         "",
@@ -86,6 +87,15 @@ def _started(start: Mapping[str, Any] | None) -> list[str]:
         return []
     return [
         f"- Went on from `{start['file']}`, which had been trained on {start['samples']:,} frames"
+    ]
+
+
+def _averaged(averaged: Mapping[str, Any] | None) -> list[str]:
+    if not averaged:
+        return []
+    return [
+        f"- What ships is the mean of the run's weights and of `{averaged['file']}`, trained on "
+        f"{averaged['samples']:,} frames; the figures on made-up rigs are of the run's own"
     ]
 
 

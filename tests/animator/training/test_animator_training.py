@@ -13,6 +13,7 @@ from freeavatar.animator.columns import Columns
 from freeavatar.animator.reference_columns import reference_columns
 from freeavatar.animator.training.animator_training import (
     AnimatorOptions,
+    average_with,
     load_animator,
     train_animator,
 )
@@ -183,6 +184,26 @@ def test_a_training_goes_on_from_other_weights(
         train_animator(feed, feed, other, options(tmp_path / "x", 1), Processes())
     with pytest.raises(TrainingError, match="leave --from out"):
         replace(again, separate=True)
+
+
+def test_the_mean_lies_between_what_was_known_and_what_was_learnt(
+    reference: Columns, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    before, net = AnimatorNet(SMALL, reference), AnimatorNet(SMALL, reference)
+    with torch.no_grad():
+        before.reference_motion.add_(1.0)
+    export_animator(before.eval(), tmp_path, facts={"samples": "7"})
+    own = {k: v.clone() for k, v in net.state_dict().items()}
+    assert average_with(tmp_path, net) == {"file": "animator.safetensors", "samples": 7}
+    old = before.state_dict()
+    for name, value in net.state_dict().items():
+        known_head = name.startswith("reference_")
+        wanted = own[name] if known_head else (own[name] + old[name]) / 2
+        torch.testing.assert_close(value, wanted, rtol=0, atol=1e-7, msg=name)
+    assert not torch.equal(net.shape_value.weight, own["shape_value.weight"])
+    with pytest.raises(TrainingError, match="of other sizes"):
+        average_with(tmp_path, AnimatorNet(AnimatorConfig(dim=16), reference))
 
 
 def test_ablations_leave_out_what_they_say(
