@@ -130,6 +130,21 @@ def test_the_lower_teeth_follow_the_jaw_and_the_upper_ones_do_not(made: Rig) -> 
         assert (travel.min() > 0.015) if moves else (travel.max() == 0.0)
 
 
+def test_back_teeth_lie_in_the_shade_and_end_higher(made: Rig) -> None:
+    mesh = mesh_of(made)
+    assert mesh.uvs is not None
+    part = next(p for p in mesh.parts if p.name == "upper teeth")
+    run = mesh.triangles[part.first_triangle : part.first_triangle + part.triangle_count]
+    rows = np.unique(run)
+    points, across = mesh.vertices[rows], mesh.uvs[rows, 0]
+    front, back = (np.abs(points[:, 0]) < 0.005), across > np.quantile(across, 0.9)
+    assert part.texture is not None
+    shade = part.texture[0, :, 0] / 255.0
+    columns = (across * (len(shade) - 1)).round().astype(int)
+    assert shade[columns][front].min() > 0.95 and shade[columns][back].max() < 0.6
+    assert points[back, 1].min() > points[front, 1].min() + 0.0015
+
+
 @pytest.mark.parametrize(
     "values",
     [

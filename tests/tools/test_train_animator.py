@@ -75,3 +75,19 @@ def test_made_up_rigs_need_heads(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrainingError, match=r"valid_heads\.npz"):
         open_rigs(tmp_path / "empty", tmp_path, "train", 0.0)
+
+
+def test_the_mean_with_other_weights_is_written_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, first, mean = finished(tmp_path / "run"), tmp_path / "first", tmp_path / "mean"
+    asked = ["train", "animator", "--data", str(tmp_path), "--out", str(folder)]
+    assert main([*asked, "--export", str(first)]) == 0
+    torch.manual_seed(1)
+    finished(folder)
+    assert main([*asked, "--export", str(mean), "--average-with", str(first)]) == 0
+    card = (mean / "animator.md").read_text()
+    assert f"mean of the run's weights and of `{TRAINED_FILE}`, trained on 64 frames" in card
+    assert (mean / TRAINED_FILE).read_bytes() != (first / TRAINED_FILE).read_bytes()
+    assert main([*asked, "--average-with", str(first)]) == 1
+    assert "--export" in capsys.readouterr().err
