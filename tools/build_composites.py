@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from .build_shards import explained
 from .dataset.errors import DataError
 
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         {"kind": "composites", "seed": args.seed, "crops": [str(f.name) for f in args.crops]},
     )
-    try:
+    with explained():
         opened()  # finds the landmarks once, and says once what is wrong
         done = write_shards(
             opened,
@@ -76,11 +77,5 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             workers=args.workers,
         )
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"building data needs the package {error.name}; pip install 'freeavatar[train]'"
-        ) from error
-    except ValueError as error:
-        raise DataError(f"the data cannot be made: {error}") from error
     print(f"{done} shards written to {args.out} by: {shlex.join(['freeavatar', *sys.argv[1:]])}")
     return 0

@@ -5,7 +5,8 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,9 @@ def write_numbered(
     whole = {"kind": kind, "seed": args.seed, **(recipe or {})}
     sort = kind_of_sample or FACES
     check_recipe(args.out, whole)
-    _try(factory, args.start)
+    # Here first: its caches are then filled once, its errors are said once.
+    with explained():
+        factory().sample(args.start)
     counts = write_shards(
         factory,
         args.out,
@@ -97,10 +100,15 @@ def write_numbered(
     return 0
 
 
-def _try(factory: "SourceFactory", number: int) -> None:
-    """Open the source here first: its caches are then filled once, its errors are said once."""
+@contextmanager
+def explained() -> Iterator[None]:
+    """What goes wrong in here is said in one line, with what to do.
+
+    Raises:
+        DataError: a package is missing, or the data cannot be made.
+    """
     try:
-        factory().sample(number)
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("freeavatar"):
             raise

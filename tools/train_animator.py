@@ -27,6 +27,13 @@ DRAWN = ("mannequin", "toon", "fox")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes, besides what every training takes."""
+    _add_performances(parser)
+    _add_learning(parser)
+    _add_export(parser)
+
+
+def _add_performances(parser: argparse.ArgumentParser) -> None:
+    """Rigs, and the faces that they are shown."""
     add = parser.add_argument
     add(
         "--data",
@@ -85,6 +92,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where faces and rigs are kept for other runs; default: in --out",
     )
     add(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that make rigs; default 0: this one",
+    )
+    add("--cache", type=Path, metavar="FOLDER", help="for face points (default: your cache folder)")
+
+
+def _add_learning(parser: argparse.ArgumentParser) -> None:
+    """What is learned from them, and how."""
+    add = parser.add_argument
+    add(
         "--from",
         dest="start",
         type=Path,
@@ -123,14 +143,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ablation: a network of its own for each of the --rigs, judged on held-out faces",
     )
-    add(
-        "--workers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="processes that make rigs; default 0: this one",
-    )
-    add("--cache", type=Path, metavar="FOLDER", help="for face points (default: your cache folder)")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    """What becomes of a finished run."""
+    add = parser.add_argument
     add(
         "--export",
         type=Path,

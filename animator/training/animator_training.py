@@ -195,7 +195,7 @@ def _trained_before(path: Path, net: AnimatorNet) -> tuple[AnimatorNet, dict[str
 
 
 def _learnt(net: AnimatorNet) -> dict[str, Tensor]:
-    return {k: v for k, v in net.state_dict().items() if not k.startswith("reference_")}
+    return {name: parameter.detach() for name, parameter in net.named_parameters()}
 
 
 def load_animator(path: Path) -> tuple[AnimatorNet, checkpoints.State]:
