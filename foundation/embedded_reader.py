@@ -61,6 +61,10 @@ class Finder(Protocol):
         """The faces of a picture (H, W, 3) RGB, best first."""
         ...
 
+    def find_large(self, picture: NDArray[np.uint8]) -> Sequence[FoundBox]:
+        """The same, but only large ones where there are such."""
+        ...
+
 
 class EmbeddedReader:
     """Follows one face and reads its expression.
@@ -198,7 +202,8 @@ class EmbeddedReader:
         if self._choice.recent(time) is None:
             self._crop = None
             self._meet_someone()
-        hits = self._believed(self._finder.find(picture)[:MOST_FACES])
+        wanted = self._finder.find_large if self._choice.wants_large else self._finder.find
+        hits = self._believed(wanted(picture)[:MOST_FACES])
         readings = self._look(picture, [_crop_of(hit) for hit in hits])
         faces = without_repeats([r for r in readings if self._holds(r, KEEP)])
         while (chosen := self._choice.choose(faces, time, anew=anew)) is not None:

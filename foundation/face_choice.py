@@ -41,6 +41,11 @@ class FaceChoice:
         """Choose as at the start."""
         self.box = None
 
+    @property
+    def wants_large(self) -> bool:
+        """Whether small faces are of no interest while there are large ones."""
+        return self.face is None and self.box is None
+
     def recent(self, time: float) -> FloatArray | None:
         """Where the face was, unless it has been lost for longer than `FORGET`."""
         return self.box if time - self._seen < FORGET else None

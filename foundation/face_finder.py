@@ -31,9 +31,12 @@ AREA = 640 * 360
 FINE = 4
 """Times `AREA` at which a larger picture is looked at again when nothing was found."""
 COARSE = 4
-"""Parts of `AREA` at which a picture is looked at again for a face that fills it."""
+"""Parts of `AREA` at which a picture is looked at for a large face."""
 FILLS = 0.5
 """Least size of such a face, in shorter sides of the picture."""
+LARGE = 0.2
+"""Least size, in shorter sides of the picture, of a face that is found at that resolution at once
+where the largest is wanted."""
 LARGEST = 2.0
 """Most that a small picture is enlarged."""
 LONGEST = 2560
@@ -76,6 +79,11 @@ class FaceHit:
     """0..1."""
     points: FloatArray
     """(3, 2) right eye, left eye (the actor's), middle of the mouth, pixels of the picture."""
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box, pixels."""
+        return float((self.box[2:] - self.box[:2]).max())
 
 
 def shipped_finder() -> Path:
@@ -122,19 +130,42 @@ class FaceFinder:
         Raises:
             ValueError: it is not such a picture.
         """
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise ValueError(
-                f"expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}"
-            )
-        if 0 in picture.shape:
+        if _is_empty(picture):
             return []
-        hits = self._closely(picture, self._look(picture, AREA, min(CANDIDATE, self._threshold)))
-        if hits or not self._second_look:
-            return hits
+        return self._found_closely(picture) or self._found_again(picture)
+
+    def find_large(self, picture: NDArray[np.uint8]) -> list[FaceHit]:
+        """The faces of a picture of which the largest is wanted, best first, a third as long where
+        it shows a large one plainly: smaller ones may then be missing. Else as `find`.
+
+        Args:
+            picture: (H, W, 3) RGB of any size.
+
+        Raises:
+            ValueError: it is not such a picture.
+        """
+        if _is_empty(picture):
+            return []
+        coarse = self._look(picture, AREA // COARSE, max(SURE, self._threshold))
+        least = LARGE * min(picture.shape[:2])
+        if any(hit.size >= least for hit in coarse):
+            return coarse
+        return self._found_closely(picture) or self._found_again(picture, coarse)
+
+    def _found_closely(self, picture: NDArray[np.uint8]) -> list[FaceHit]:
+        return self._closely(picture, self._look(picture, AREA, min(CANDIDATE, self._threshold)))
+
+    def _found_again(
+        self, picture: NDArray[np.uint8], coarse: list[FaceHit] | None = None
+    ) -> list[FaceHit]:
+        """What a second look finds; ``coarse`` where the picture was seen at half the resolution
+        already."""
+        if not self._second_look:
+            return []
         sure = max(SURE, self._threshold)
-        least = FILLS * min(picture.shape[:2])
-        coarse = self._look(picture, AREA // COARSE, sure)
-        hits = [hit for hit in coarse if float((hit.box[2:] - hit.box[:2]).max()) > least]
+        if coarse is None:
+            coarse = self._look(picture, AREA // COARSE, sure)
+        hits = [hit for hit in coarse if hit.size > FILLS * min(picture.shape[:2])]
         if not hits and picture.shape[0] * picture.shape[1] > AREA:
             hits = self._closely(picture, self._look(picture, AREA * FINE, sure))
         return hits
@@ -145,7 +176,7 @@ class FaceFinder:
         counted = [hit for hit in hits if hit.score >= CERTAIN]
         for hit in [h for h in hits if h.score < CERTAIN][:MOST_CLOSE]:
             middle = (hit.box[:2] + hit.box[2:]) / 2
-            side = AROUND * float((hit.box[2:] - hit.box[:2]).max())
+            side = AROUND * hit.size
             corner = (middle - side / 2).astype(np.float32)
             scale = np.full(2, side / CLOSE)
             near = self._found(_window(picture, corner, side), scale, CANDIDATE)
@@ -179,6 +210,19 @@ class FaceFinder:
             )
             for i in without_overlaps(boxes, scores, MOST_OVERLAP)
         ]
+
+
+def _is_empty(picture: NDArray[np.uint8]) -> bool:
+    """Whether the picture has no pixels.
+
+    Raises:
+        ValueError: it is no picture.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise ValueError(
+            f"expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}"
+        )
+    return 0 in picture.shape
 
 
 def _moved(hit: FaceHit, by: FloatArray) -> FaceHit:

@@ -67,6 +67,13 @@ def add_verb(verbs: Any) -> None:
         kind.add_argument(
             "--synth", type=Path, required=True, metavar="DIR", help="heads, textures, hdri"
         )
+        kind.add_argument(
+            "--expressions",
+            type=whole_number(2, math.inf),
+            metavar="N",
+            help="draw from so many, so that puppets and avatars of a test share more of them "
+            "(default: 40000)",
+        )
         add_numbered_arguments(kind)
         kind.set_defaults(run=run)
     words = "pictures with faces anywhere, for the face finder"
@@ -131,8 +138,10 @@ def run_puppets(args: argparse.Namespace) -> int:
         _cache(args),
         args.split,
         args.seed,
+        args.expressions,
     )
-    return write_numbered(args, "puppets", factory, _licence_of_faces(folders))
+    licence = _licence_of_faces(folders)
+    return write_numbered(args, "puppets", factory, licence, recipe=_drawn_from(args))
 
 
 def run_avatars(args: argparse.Namespace) -> int:
@@ -148,10 +157,16 @@ def run_avatars(args: argparse.Namespace) -> int:
             args.split,
             args.seed,
             args.unpainted,
+            args.expressions,
         ),
         [*AVATARS, *EXPRESSIONS],
-        recipe={"unpainted": args.unpainted},
+        recipe={"unpainted": args.unpainted, **_drawn_from(args)},
     )
+
+
+def _drawn_from(args: argparse.Namespace) -> dict[str, int]:
+    """How many expressions, for the recipe; folders made the usual way do not say."""
+    return {} if args.expressions is None else {"expressions": args.expressions}
 
 
 def run_rig_renders(args: argparse.Namespace) -> int:
@@ -188,21 +203,35 @@ def run_fec(args: argparse.Namespace) -> int:
 
 
 def open_puppets(
-    faces: Sequence[Path], ict: Path, bundle: Path, cache: Path, split: str, seed: int
+    faces: Sequence[Path],
+    ict: Path,
+    bundle: Path,
+    cache: Path,
+    split: str,
+    seed: int,
+    expressions: int | None,
 ) -> "SampleSource[Any]":
     """The source of ``data puppets``, opened in each process."""
+    from .dataset.expressions import BANK
     from .dataset.puppets import PuppetSource
 
-    return PuppetSource(faces, ict, bundle, cache, split, seed)
+    return PuppetSource(faces, ict, bundle, cache, split, seed, expressions or BANK)
 
 
 def open_avatars(
-    synth: Path, bundle: Path | None, cache: Path, split: str, seed: int, bare: float
+    synth: Path,
+    bundle: Path | None,
+    cache: Path,
+    split: str,
+    seed: int,
+    bare: float,
+    expressions: int | None,
 ) -> "SampleSource[Any]":
     """The source of ``data avatars``, opened in each process."""
     from .dataset.avatars import AvatarSource
+    from .dataset.expressions import BANK
 
-    return AvatarSource(synth, bundle, cache, split, seed, bare)
+    return AvatarSource(synth, bundle, cache, split, seed, bare, expressions or BANK)
 
 
 def _folder(path: Path) -> Path:

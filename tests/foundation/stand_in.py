@@ -88,6 +88,9 @@ class BlobFinder:
             out.append(Hit(np.concatenate([low, high]), np.stack([red, green, middle]), self.score))
         return out
 
+    def find_large(self, picture: NDArray[np.uint8]) -> list[Any]:
+        return self.find(picture)
+
 
 class Hit:
     def __init__(self, box: NDArray[Any], points: NDArray[Any], score: float = 0.9) -> None:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.face_boxes import overlap
 from freeavatar.foundation.face_finder import (
+    AREA,
+    COARSE,
     FINDER,
     FULL_FINDER,
     THRESHOLD,
     FaceFinder,
+    FaceHit,
     shipped_finder,
 )
 from freeavatar.foundation.finder_grid import STRIDES, faces_of_cells, without_overlaps
@@ -121,6 +124,8 @@ def test_pictures_of_any_size(finder: FaceFinder, height: int, width: int) -> No
 
 
 def test_what_is_no_picture_is_refused(finder: FaceFinder) -> None:
+    with pytest.raises(ValueError, match="expected a picture"):
+        finder.find_large(np.zeros((40, 40), np.uint8))
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.uint16)):
         with pytest.raises(ValueError, match="expected a picture"):
             finder.find(wrong)
@@ -132,6 +137,35 @@ def test_the_same_picture_gives_the_same_faces(finder: FaceFinder, face: Picture
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.box, two.box)
         np.testing.assert_array_equal(one.points, two.points)
+
+
+def test_a_large_face_needs_one_coarse_look(
+    finder: FaceFinder, face: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    areas: list[int] = []
+    look = finder._look
+
+    def noted(picture: Picture, area: int, threshold: float) -> list[FaceHit]:
+        areas.append(area)
+        return look(picture, area, threshold)
+
+    monkeypatch.setattr(finder, "_look", noted)
+    (usual,) = finder.find(face)
+    (hit,) = finder.find_large(face)
+    assert areas == [AREA, AREA // COARSE]
+    assert overlap(hit.box, usual.box) > 0.7
+    assert hit.size == pytest.approx(usual.size, rel=0.2)
+
+
+def test_without_a_large_face_all_are_found_as_usual(finder: FaceFinder, shared: Path) -> None:
+    (frame,) = open_source(str(shared / "clips" / "multi_face.jpg"))
+    usual, large = finder.find(frame.picture), finder.find_large(frame.picture)
+    assert len(usual) == len(large) == 5
+    for hit, other in zip(usual, large, strict=True):
+        np.testing.assert_array_equal(hit.box, other.box)
+    first = next(iter(open_source(str(shared / "clips" / "no_face.mp4"))))
+    assert finder.find_large(first.picture) == []
+    assert finder.find_large(np.zeros((0, 40, 3), np.uint8)) == []
 
 
 def test_the_best_comes_first(finder: FaceFinder, shared: Path) -> None:

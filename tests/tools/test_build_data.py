@@ -46,6 +46,18 @@ def test_data_of_another_seed_is_not_mixed_in(
     assert "holds data made with seed 3 instead of 0; use another --out" in capsys.readouterr().err
 
 
+def test_data_of_fewer_expressions_is_not_mixed_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    recipe = {"kind": "avatars", "seed": 0, "unpainted": 0.06}
+    (out / "manifest.json").write_text(json.dumps({"recipe": recipe}))
+    words = ["data", "avatars", "--synth", str(tmp_path), "--out", str(out), "--expressions", "50"]
+    assert main(words) == 1
+    assert "expressions" in capsys.readouterr().err
+
+
 def test_a_wrong_count_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["data", "avatars", "--synth", ".", "--out", "x", "--count", "0"])

@@ -12,11 +12,12 @@ from freeavatar.foundation.samples import Sample
 from freeavatar.rigs.rotation import matrix_from_angles
 
 from .environments import without_face
-from .expressions import expression
+from .expressions import BANK, HELD_OUT, expression
 from .heads import Person
 from .lighting import Environment, read_environments
 from .people import People
 from .scenes import (
+    BRIGHTNESS,
     FOCAL_LENGTH,
     View,
     photographed,
@@ -36,10 +37,9 @@ TWO_POSES = 0.4
 """Share of the pairs of training samples that show one person's one expression twice."""
 UNPAINTED = 0.06
 """Share of the training samples whose head is of one colour, without irises."""
-BANK = 40_000
-"""Expressions that are drawn from."""
-HELD_OUT = 1_000_000
-"""Number from which expressions are for validation and test."""
+GLARING, GLARE = 0.5, (0.35, 0.85)
+"""Share of the unpainted heads that are lit up to white, as engines do, and how bright they are,
+linear light."""
 
 
 class AvatarSource:
@@ -52,6 +52,7 @@ class AvatarSource:
         split: train, validation or test; only its people appear.
         seed: of the whole source.
         bare: share of the training samples whose head is unpainted.
+        bank: expressions that are drawn from.
 
     Raises:
         ValueError: data is missing.
@@ -65,8 +66,9 @@ class AvatarSource:
         split: str,
         seed: int,
         bare: float = UNPAINTED,
+        bank: int = BANK,
     ) -> None:
-        self._seed, self._split, self._bare = seed, split, bare
+        self._seed, self._split, self._bare, self._bank = seed, split, bare, bank
         self.people = People(synth, cache, split, detector(bundle))
         self.environments = read_environments(synth / "hdri")
 
@@ -93,7 +95,7 @@ class AvatarSource:
         """The expression of both samples of some training pairs, whose poses and lights differ."""
         pair = np.random.default_rng([self._seed, 6, number // 2])
         twice = self._split == "train" and pair.random() < TWO_POSES
-        return int(pair.integers(BANK)) if twice else None
+        return int(pair.integers(self._bank)) if twice else None
 
     def unpainted(self, number: int) -> bool:
         """Whether a training sample shows an unpainted head; both samples of a pair do or do not.
@@ -115,7 +117,7 @@ class AvatarSource:
     ) -> Sample:
         """A person in some light, seen from somewhere, with a random expression or ``again``;
         ``bare`` as an unpainted head."""
-        number = int(make.integers(BANK)) + (0 if self._split == "train" else HELD_OUT)
+        number = int(make.integers(self._bank)) + (0 if self._split == "train" else HELD_OUT)
         number = number if again is None else again
         blendshapes, eyes = expression(number)
         posed = person.posed(blendshapes, eyes)
@@ -130,7 +132,9 @@ class AvatarSource:
         surface = surface_of(person, posed, points, seen, crop, make, bare=bare)
         if bare:
             surface = unpainted(surface, make)
-        picture = photographed(surface, environment, make)
+        glaring = bare and make.random() < GLARING
+        brightness = make.uniform(*GLARE) if glaring else BRIGHTNESS
+        picture = photographed(surface, environment, make, brightness=brightness)
         metres = crop.side * view.distance / FOCAL_LENGTH
         upright = matrix_from_angles(np.array([0.0, 0.0, crop.roll]))
         return Sample(

@@ -39,6 +39,12 @@ EMOTIONS: tuple[Mapping[str, float], ...] = (
     {"eyeSquint": 0.9, "cheekSquint": 0.6, "browDown": 0.5, "mouthUpperUp": 0.2},
     {"eyeWide": 1.0, "browOuterUp": 0.5},
     {"jawOpen": 0.95, "eyeSquint": 0.5, "mouthStretch": 0.2, "browDown": 0.3},
+    {"browInnerUp": 0.8, "browDown": 0.5, "cheekSquint": 0.8, "eyeSquint": 0.7, "noseSneer": 0.4,
+     "mouthUpperUp": 0.5, "mouthStretch": 0.7, "mouthFrown": 0.4, "jawOpen": 0.25},
+    {"browInnerUp": 0.7, "cheekSquint": 0.6, "eyeSquint": 0.6, "mouthStretch": 0.8,
+     "mouthPress": 0.5, "mouthShrugLower": 0.7, "mouthFrown": 0.6, "mouthRollLower": 0.3},
+    {"browDown": 0.8, "cheekSquint": 0.9, "eyeSquint": 0.9, "noseSneer": 0.6, "mouthUpperUp": 0.6,
+     "mouthStretch": 0.6, "mouthLowerDown": 0.5, "jawOpen": 0.15},
 )  # fmt: skip
 """Full strength; a name without a side means both."""
 

@@ -23,6 +23,8 @@ LOOK_PITCH = np.deg2rad(25.0)
 """Radians at eyeLookUp or eyeLookDown 1."""
 HELD_OUT = 1_000_000
 """Number from which expressions are for validation and test, so that none is trained on."""
+BANK = 40_000
+"""Expressions that pictures draw from, so that each is shown by several people."""
 EXACTLY_NEUTRAL = 0.04
 """Share of what is drawn; with the neighbours that are not, 3 % of all."""
 NEIGHBOURS = 0.5

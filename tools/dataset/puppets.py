@@ -13,7 +13,7 @@ from freeavatar.foundation.expression import FloatArray
 from freeavatar.foundation.landmarks import EYE_CORNERS
 from freeavatar.foundation.samples import Sample
 
-from .expressions import HELD_OUT, expression
+from .expressions import BANK, HELD_OUT, expression
 from .occluders import add_occluders
 from .puppet_people import PuppetPeople
 from .puppet_rig import Posed, project, rotation_matrix
@@ -29,8 +29,6 @@ OCCLUDED = 0.18
 """Share of the pictures in which something is before the face."""
 TWO_POSES = 0.4
 """Share of the pairs of training samples that show one person's one expression twice."""
-BANK = 40_000
-"""Expressions that are drawn from, so that each is shown by several people."""
 
 
 class PuppetSource:
@@ -43,15 +41,23 @@ class PuppetSource:
         cache: folder for landmarks and fits.
         split: train, validation or test; only its people appear.
         seed: of the whole source.
+        bank: expressions that are drawn from, 2 or more.
 
     Raises:
         ValueError: data is missing.
     """
 
     def __init__(
-        self, faces: Sequence[Path], ict: Path, bundle: Path, cache: Path, split: str, seed: int
+        self,
+        faces: Sequence[Path],
+        ict: Path,
+        bundle: Path,
+        cache: Path,
+        split: str,
+        seed: int,
+        bank: int = BANK,
     ) -> None:
-        self._seed, self._split = seed, split
+        self._seed, self._split, self._bank = seed, split, bank
         self.people = PuppetPeople(faces, ict, bundle, cache, split)
         self._ready: OrderedDict[int, Puppet] = OrderedDict()
 
@@ -98,8 +104,8 @@ class PuppetSource:
         """Half of the pairs of samples show neighbours, which differ in a channel or two; of
         training pairs, most others show one expression in two poses and lights."""
         pair = np.random.default_rng([self._seed, 5, number // 2])
-        first = int(pair.integers(BANK // 2)) * 2
-        neighbours, other = pair.random() < 0.5, int(pair.integers(BANK))
+        first = int(pair.integers(self._bank // 2)) * 2
+        neighbours, other = pair.random() < 0.5, int(pair.integers(self._bank))
         if self._split != "train":
             other += HELD_OUT
             first += HELD_OUT

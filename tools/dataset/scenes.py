@@ -12,7 +12,7 @@ from freeavatar.foundation.landmarks import places
 from freeavatar.rigs.rotation import matrix_from_angles
 
 from .accessories import body, glasses, hand
-from .drawing import MATT, SKIN, Iris, Surface, draw, to_bytes
+from .drawing import EYE, MATT, SKIN, Iris, Surface, draw, to_bytes
 from .environments import background
 from .heads import Person
 from .lighting import TURNS, Environment, random_light
@@ -22,8 +22,12 @@ FOCAL_LENGTH = 1000.0
 """Pixels of the frame that the crop is cut from; large, since crops are at least a pixel wide."""
 FINER = 2
 """Drawn pixels per stored one, in each direction."""
+BRIGHTNESS = 0.22
+"""Linear light, 1 is white, near which the mean of a head is brought."""
 CLOTHED, WITH_GLASSES, WITH_HAND = 0.9, 0.15, 0.08
 """Shares of the pictures."""
+WITH_IRISES = 0.25
+"""Share of the unpainted heads whose eyes are painted all the same."""
 UPPER_LIP, LOWER_LIP = places(13, 14)
 DARKENING = 70.0
 """Of the mouth's inside, per metre behind the lips."""
@@ -109,25 +113,41 @@ def surface_of(
 
 
 def unpainted(surface: Surface, make: np.random.Generator) -> Surface:
-    """The surface in one colour all over, the eyes without irises: a rig that nobody has painted,
-    in the grey of modelling programs or in clay."""
-    colour = np.full(3, make.uniform(0.15, 0.9))
+    """The surface in one colour all over, mostly without irises: a rig that nobody has painted,
+    in the grey of modelling programs, in glTF's white or in clay."""
+    colour = np.full(3, make.uniform(0.8, 1.0) if make.random() < 0.4 else make.uniform(0.15, 0.9))
     if make.random() < 0.3:
         colour *= np.exp(make.normal(0.0, 0.25, 3))
-    coordinates = surface.coordinates.copy()
-    coordinates[:, 2] = -1.0
+    eyes = (surface.kinds == EYE) & (make.random() < WITH_IRISES)
+    plain = np.ones(len(surface.vertices), bool)
+    plain[surface.triangles[eyes]] = False
+    coordinates, colours = surface.coordinates.copy(), surface.colours.copy()
+    coordinates[plain, 2] = -1.0
+    colours[plain] = colour
+    kind = SKIN if make.random() < 0.5 else MATT
     return replace(
         surface,
-        kinds=np.full_like(surface.kinds, SKIN if make.random() < 0.5 else MATT),
+        kinds=np.where(eyes, surface.kinds, np.uint8(kind)),
         coordinates=coordinates,
-        colours=np.tile(colour.astype(np.float32), (len(surface.colours), 1)),
+        colours=colours,
     )
 
 
 def photographed(
-    surface: Surface, environment: Environment, make: np.random.Generator
+    surface: Surface,
+    environment: Environment,
+    make: np.random.Generator,
+    *,
+    brightness: float = BRIGHTNESS,
 ) -> NDArray[np.uint8]:
-    """(S, S, 3) RGB of a surface in random light, in front of a random part of an environment."""
+    """(S, S, 3) RGB of a surface in random light, in front of a random part of an environment.
+
+    Args:
+        surface: posed and projected.
+        environment: lights it and is behind it.
+        make: chooses the light, the exposure and what is behind.
+        brightness: linear light, 1 is white, near which the head's mean is brought.
+    """
     turn = int(make.integers(TURNS))
     light = random_light(environment, turn, make)
     linear, kind = draw(surface, light, _random_iris(make), STORED_SIZE * FINER)
@@ -138,7 +158,7 @@ def photographed(
     there = (kind > 0).astype(np.float32)
     cover = np.asarray(cv2.resize(there, size, interpolation=cv2.INTER_AREA), np.float32)[..., None]
     bare = np.asarray(shown / np.maximum(cover, 1e-3), np.float32)
-    front = to_bytes(_exposed(bare, cover, make))
+    front = to_bytes(_exposed(bare, cover, brightness, make))
     return np.asarray(front * cover + behind * (1 - cover) + 0.5, np.uint8)
 
 
@@ -186,9 +206,11 @@ def _with_shaded_eyes(linear: FloatArray, kind: NDArray[np.uint8]) -> FloatArray
     return linear
 
 
-def _exposed(linear: FloatArray, cover: FloatArray, make: np.random.Generator) -> FloatArray:
-    """As a camera would: the head's mean brightness is brought near a middle value."""
+def _exposed(
+    linear: FloatArray, cover: FloatArray, brightness: float, make: np.random.Generator
+) -> FloatArray:
+    """As a camera would: the head's mean brightness is brought near a wanted one."""
     mean = float((linear * cover).sum() / max(float(cover.sum()) * 3, 1.0))
-    wanted = 0.22 * np.exp(make.normal(0, 0.35))
+    wanted = brightness * np.exp(make.normal(0, 0.35))
     gain = (wanted / max(mean, 1e-3)) ** 0.75
     return np.asarray(linear * gain, np.float32)

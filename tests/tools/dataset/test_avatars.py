@@ -13,7 +13,7 @@ from freeavatar.foundation.landmarks import LANDMARKS, places
 from freeavatar.foundation.mediapipe_reader import landmark_finder
 from freeavatar.foundation.samples import Sample, pack, unpack_numbers
 from freeavatar.rigs.rotation import angles_from_matrix, matrix_from_angles
-from freeavatar.tools.dataset import avatars
+from freeavatar.tools.dataset import avatars, scenes
 from freeavatar.tools.dataset.avatars import AvatarSource
 from freeavatar.tools.dataset.heads import Person
 from freeavatar.tools.dataset.scenes import View
@@ -21,6 +21,7 @@ from freeavatar.tools.dataset.splits import split_of
 
 UPPER, LOWER = places(159, 386), places(145, 374)
 LEFT_IRIS = len(LANDMARKS) - 1
+(NOSE,) = places(4)
 PEOPLE = ("valid", "ict", "makehuman", "toon", "mannequin")
 
 
@@ -88,6 +89,17 @@ def test_samples_are_whole_and_of_their_split(source: AvatarSource) -> None:
         np.testing.assert_allclose(numbers["head"] @ numbers["head"].T, np.eye(3), atol=1e-5)
         assert np.isfinite(numbers["landmarks"]).mean() > 0.9
         assert 0.1 < numbers["place"][2] < 1.0
+
+
+def test_few_expressions_are_shown_often(
+    shared: Path, bundle: Path, source: AvatarSource, tmp_path: Path
+) -> None:
+    kept = os.environ.get("FREEAVATAR_TEST_CACHE")
+    few = AvatarSource(
+        shared / "synth", bundle, Path(kept) if kept else tmp_path, "validation", 3, bank=2
+    )
+    shown = {few.sample(number).expression for number in range(16)}
+    assert {1_000_000, 1_000_001} <= shown <= {1_000_000, 1_000_001, -1}
 
 
 def test_training_pairs_often_show_one_face_in_two_poses(
@@ -187,21 +199,40 @@ def test_some_training_heads_are_unpainted_and_none_of_other_splits(
 def test_an_unpainted_head_is_of_one_hue_and_says_the_same(
     source: AvatarSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its eyes have no irises, which stand out where it is painted."""
+    """Its eyes have no irises, which stand out where they are painted."""
     painted = _shown(source, monkeypatch, "ict")
-    person, view = _somebody(source, "ict"), avatars.random_view(np.random.default_rng())
-    make = np.random.default_rng(11)
-    bare = source.shown(person, source.environments[0], make, view, bare=True)
-    np.testing.assert_array_equal(bare.blendshapes, painted.blendshapes)
-    np.testing.assert_allclose(bare.landmarks, painted.landmarks, atol=1e-4)
+    blank, with_irises = (_unpainted(source, monkeypatch, share, glaring=0) for share in (0, 1))
+    for bare in (blank, with_irises):
+        np.testing.assert_array_equal(bare.blendshapes, painted.blendshapes)
+        np.testing.assert_allclose(bare.landmarks, painted.landmarks, atol=1e-4)
     spread = [
         float(cv2.cvtColor(s.picture, cv2.COLOR_RGB2GRAY)[rows, columns].std())
-        for s in (painted, bare)
+        for s in (painted, blank, with_irises)
         for rows, columns in (_around(s.landmarks[LEFT_IRIS]),)
     ]
-    assert spread[1] < 0.6 * spread[0]
+    assert spread[1] < 0.6 * min(spread[0], spread[2])
 
 
-def _around(place: np.ndarray) -> tuple[slice, slice]:
+def test_some_unpainted_heads_glare_as_engines_show_them(
+    source: AvatarSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dull, glaring = (_unpainted(source, monkeypatch, 0, glaring=share) for share in (0, 1))
+    rows, columns = _around(dull.landmarks[NOSE], 12)
+    light = [float(s.picture[rows, columns].mean()) for s in (dull, glaring)]
+    assert light[1] > light[0] + 20 and light[1] > 150
+
+
+def _unpainted(
+    source: AvatarSource, monkeypatch: pytest.MonkeyPatch, irises: float, *, glaring: float
+) -> Sample:
+    """The head that `_shown` paints, seen from the front."""
+    monkeypatch.setattr(scenes, "WITH_IRISES", irises)
+    monkeypatch.setattr(avatars, "GLARING", glaring)
+    person, view = _somebody(source, "ict"), avatars.random_view(np.random.default_rng())
+    make = np.random.default_rng(11)
+    return source.shown(person, source.environments[0], make, view, bare=True)
+
+
+def _around(place: np.ndarray, reach: int = 4) -> tuple[slice, slice]:
     x, y = (round(float(v)) for v in place)
-    return slice(y - 3, y + 4), slice(x - 4, x + 5)
+    return slice(y - reach + 1, y + reach), slice(x - reach, x + reach + 1)

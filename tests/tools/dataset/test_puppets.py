@@ -173,6 +173,12 @@ def test_held_out_people_show_held_out_expressions(shared: Path, faces: Path) ->
     assert other.identity == "webmorph/005"
 
 
+def test_few_expressions_are_shown_often(shared: Path, faces: Path) -> None:
+    few = PuppetSource(*_places(shared, faces), "test", 1, bank=6)
+    numbers = {few.expression_of(number) for number in range(200)}
+    assert numbers == set(range(1_000_000, 1_000_006))
+
+
 def test_a_split_without_people_is_refused(shared: Path, faces: Path) -> None:
     with pytest.raises(ValueError, match="no portrait of the split nowhere"):
         PuppetPeople(*_places(shared, faces), "nowhere")

@@ -74,7 +74,7 @@ EXPECTED = {
     "other turned ±25°, worst channel": None,
     "tracked frame, share of Face Landmarker's median": True,
     "tracked frame, share of Face Landmarker's p95": False,
-    "fresh detection at 720p, milliseconds": True,
+    "fresh detection of the largest face at 720p, milliseconds": True,
 }
 
 
