@@ -52,6 +52,8 @@ SEGMENTS = (
 )
 """Eye distance first, then those of `APERTURES`, by canonical numbers."""
 AXES = np.array([s.axis for s in SEGMENTS])
+ALONG = np.array([axis == AXES for axis in (0, 1)], np.float64)
+"""(2, 7) which segments lie along each axis."""
 IRISES = 2
 """Points at the end of a face's that no segment uses and that some sources lack."""
 
@@ -90,17 +92,22 @@ def straightened(
         slope: (7,) as `SLOPE`.
 
     Returns:
-        (T, 6) in distances between the outer eye corners.
+        (T, 6) in distances between the outer eye corners; not finite where a head is turned so
+        far that they cannot be told.
     """
-    seen = ends(landmarks) * np.array([1.0, -1.0])
-    turn = np.asarray(head, np.float64)[:, :2]
-    forward = turn[:, None, :, 2]
-    shown = np.repeat(turn[:, None, :, :2], len(AXES), axis=1)
-    lengthened = (forward * np.asarray(slope)[:, None]).swapaxes(0, 1)
-    shown[:, np.arange(len(AXES)), :, AXES] += lengthened
-    back = np.linalg.inv(shown)
-    apart = np.einsum("tij,tj->ti", back[:, 0], seen[:, 0])[:, 0]
-    forth = np.asarray(depth) * apart[:, None]
-    straight = np.einsum("tsij,tsj->tsi", back, seen - forward * forth[..., None])
-    out: Values = (straight[:, np.arange(len(AXES)), AXES] / apart[:, None])[:, 1:]
+    seen = ends(landmarks)
+    x, y = seen[..., 0], -seen[..., 1]
+    turn = np.asarray(head, np.float64)[..., None]
+    ahead_x, ahead_y = turn[:, 0, 2], turn[:, 1, 2]
+    # How a segment along each axis of the head appears; the inverse of that is written out.
+    longer = np.asarray(slope) * ALONG
+    left_x, left_y = turn[:, 0, 0] + ahead_x * longer[0], turn[:, 1, 0] + ahead_y * longer[0]
+    up_x, up_y = turn[:, 0, 1] + ahead_x * longer[1], turn[:, 1, 1] + ahead_y * longer[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = left_x * up_y - up_x * left_y
+        apart = ((up_y * x - up_x * y) / whole)[:, :1]
+        forth = np.asarray(depth) * apart
+        x, y = x - ahead_x * forth, y - ahead_y * forth
+        along = np.where(ALONG[0] > 0, up_y * x - up_x * y, left_x * y - left_y * x)
+        out: Values = (along / (whole * apart))[:, 1:]
     return out

@@ -1,8 +1,7 @@
 """How crops follow a face: how far two of them are apart, and when the next one moves."""
 
+import math
 from dataclasses import replace
-
-import numpy as np
 
 from .crops import Crop
 
@@ -13,8 +12,8 @@ def apart(a: Crop, b: Crop) -> float:
     Shift in sides of the smaller crop, scale as the logarithm of the sides' ratio, turn in radians:
     0.1 is a tenth of the crop, 10 % of size or 6°.
     """
-    shift = float(np.hypot(a.centre[0] - b.centre[0], a.centre[1] - b.centre[1]))
-    scale = abs(float(np.log(a.side / b.side)))
+    shift = math.dist(a.centre, b.centre)
+    scale = abs(math.log(a.side / b.side))
     return max(shift / min(a.side, b.side), scale, abs(turned(a.roll, b.roll)))
 
 
@@ -42,4 +41,4 @@ def drawn_along(crop: Crop, own: Crop, slack: float) -> Crop:
 
 def turned(a: float, b: float) -> float:
     """``a - b`` as an angle between -pi and pi."""
-    return float((a - b + np.pi) % (2 * np.pi) - np.pi)
+    return (a - b + math.pi) % (2 * math.pi) - math.pi

@@ -1,5 +1,6 @@
 """The aligned square a network sees, and the way back to the frame."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .expression import FloatArray
-from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from .landmarks import LANDMARKS, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 
 NETWORK_SIZE = 128
 """Side of the crop the expression network sees, pixels."""
@@ -18,6 +19,10 @@ MARGIN = 1.25
 """Side of the network's crop in longer sides of the landmarks' upright box."""
 LONGEST_SIDE = 32_000
 """Pixels; OpenCV's warp takes no longer picture."""
+_ACROSS = np.zeros(len(LANDMARKS))
+"""Weights that make of a face's points the way from its right eye to its left one."""
+_ACROSS[list(LEFT_EYE_CORNERS)] = 1.0 / len(LEFT_EYE_CORNERS)
+_ACROSS[list(RIGHT_EYE_CORNERS)] = -1.0 / len(RIGHT_EYE_CORNERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +43,10 @@ class Crop:
         """(2, 3) similarity from frame pixels to crop pixels; pixel (0, 0) has its middle at
         (0.5, 0.5) on both sides."""
         scale = self.size / self.side
-        cos, sin = np.cos(self.roll) * scale, np.sin(self.roll) * scale
-        turn = np.array([[cos, sin], [-sin, cos]])
-        shift = np.full(2, self.size / 2) - turn @ np.asarray(self.centre)
-        return np.concatenate([turn, shift[:, None]], axis=1)
+        cos, sin = math.cos(self.roll) * scale, math.sin(self.roll) * scale
+        (x, y), half = self.centre, self.size / 2
+        shift = (half - cos * x - sin * y, half + sin * x - cos * y)
+        return np.array([[cos, sin, shift[0]], [-sin, cos, shift[1]]])
 
     def cut(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The square as a picture (size, size, 3); the frame's border is repeated outside it.
@@ -54,11 +59,12 @@ class Crop:
         if factor > 1 or max(picture.shape) > LONGEST_SIDE:
             picture, matrix = self._shrunk(picture, max(factor, 1))
         # OpenCV counts from the middle of the first pixel.
-        half = matrix[:, :2] @ (0.5, 0.5) + matrix[:, 2] - 0.5
+        counted = matrix.copy()
+        counted[:, 2] += 0.5 * (matrix[:, 0] + matrix[:, 1]) - 0.5
         return np.asarray(
             cv2.warpAffine(
                 picture,
-                np.concatenate([matrix[:, :2], half[:, None]], axis=1),
+                counted,
                 (self.size, self.size),
                 flags=cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
@@ -84,12 +90,13 @@ class Crop:
 
         Whole blocks of ``factor`` by ``factor``, for which OpenCV has a fast path.
         """
-        reach = self.side / 2 * (abs(np.cos(self.roll)) + abs(np.sin(self.roll))) + 2 * factor
+        turned = abs(math.cos(self.roll)) + abs(math.sin(self.roll))
+        reach = self.side / 2 * turned + 2 * factor
         height, width = picture.shape[:2]
         x, y = self.centre
-        left, top = (int(np.clip(v - reach, 0, n - 1)) for v, n in ((x, width), (y, height)))
-        right = int(np.clip(x + reach + 1, left + 1, width))
-        bottom = int(np.clip(y + reach + 1, top + 1, height))
+        left, top = (int(min(max(v - reach, 0), n - 1)) for v, n in ((x, width), (y, height)))
+        right = int(min(max(x + reach + 1, left + 1), width))
+        bottom = int(min(max(y + reach + 1, top + 1), height))
         wide, high = max((right - left) // factor, 1), max((bottom - top) // factor, 1)
         part = picture[top : top + high * factor, left : left + wide * factor]
         small = part
@@ -112,12 +119,13 @@ def crop_around(landmarks: FloatArray, *, size: int = NETWORK_SIZE, margin: floa
         margin: side of the crop in longer sides of the upright box around the points.
     """
     points = landmarks.astype(np.float64)
-    across = points[list(LEFT_EYE_CORNERS)].mean(0) - points[list(RIGHT_EYE_CORNERS)].mean(0)
-    roll = float(np.arctan2(across[1], across[0]))
-    cos, sin = np.cos(roll), np.sin(roll)
+    x, y = (_ACROSS @ points).tolist()
+    roll = math.atan2(y, x)
+    cos, sin = math.cos(roll), math.sin(roll)
     turn = np.array([[cos, sin], [-sin, cos]])
-    level = points @ turn.T
-    low, high = level.min(axis=0), level.max(axis=0)
-    x, y = (low + high) / 2 @ turn
-    side = max(float((high - low).max()) * margin, 1.0)
-    return Crop(centre=(float(x), float(y)), side=side, roll=roll, size=size)
+    level = turn @ points.T
+    (left, top), (right, bottom) = level.min(axis=1).tolist(), level.max(axis=1).tolist()
+    x, y = (left + right) / 2, (top + bottom) / 2
+    side = max(right - left, bottom - top) * margin
+    centre = (x * cos - y * sin, x * sin + y * cos)
+    return Crop(centre=centre, side=max(side, 1.0), roll=roll, size=size)

@@ -16,6 +16,9 @@ from .expression import BLENDSHAPES
 from .landmarks import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from .point_detail import PointDetail
 
+_EYES = (RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS)
+_NEXT, _AFTER = [1, 2, 0], [2, 0, 1]
+"""The axes that each axis is turned about by, in order."""
 _START = {"blendshapes": -2.0, "place": 0.5, "landmarks": 0.5}
 """Biases at the start: a face mostly at rest, in the middle of the crop."""
 MEANING = ("blendshapes", "eyes", "embedding")
@@ -52,19 +55,29 @@ def rotation_from_6d(numbers: Tensor) -> Tensor:
     Returns:
         (..., 3, 3) orthonormal, determinant 1.
     """
-    first, second = numbers[..., :3], numbers[..., 3:]
-    x = functional.normalize(first, dim=-1, eps=1e-6)
-    y = functional.normalize(second - (x * second).sum(dim=-1, keepdim=True) * x, dim=-1, eps=1e-6)
+    first, second = torch.split(numbers, 3, dim=-1)
+    x = unit(first, least=1e-6)
+    y = unit(second - (x * second).sum(dim=-1, keepdim=True) * x, least=1e-6)
     # Written out: exporters know no cross product.
-    z = torch.stack(
-        (
-            x[..., 1] * y[..., 2] - x[..., 2] * y[..., 1],
-            x[..., 2] * y[..., 0] - x[..., 0] * y[..., 2],
-            x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0],
-        ),
-        dim=-1,
-    )
+    z = x[..., _NEXT] * y[..., _AFTER] - x[..., _AFTER] * y[..., _NEXT]
     return torch.stack((x, y, z), dim=-1)
+
+
+def unit(vectors: Tensor, *, least: float = 1e-12) -> Tensor:
+    """Vectors (..., D) at length 1; those shorter than ``least`` stay shorter.
+
+    As `torch.nn.functional.normalize`, which is exported by way of its shape.
+    """
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    shortened: Tensor = vectors / length.clamp(min=least)
+    return shortened
+
+
+def _mean_of(chosen: Sequence[int], count: int) -> Tensor:
+    """(count,) weights that make of as many points the mean of some."""
+    weights = torch.zeros(count)
+    weights[list(chosen)] = 1.0 / len(chosen)
+    return weights
 
 
 class Shape(nn.Module):
@@ -80,11 +93,21 @@ class Shape(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    eyes: Tensor
+    """(2, L) makes of the points how far the eyes are apart, and their middle."""
+    turns: Tensor
+    """(2, 4) makes of the direction across the eyes the turn that levels it."""
 
     def __init__(self, landmarks: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(2 * landmarks))
         self.register_buffer("deviation", torch.full((2 * landmarks,), 0.1))
+        right, left = (_mean_of(corners, landmarks) for corners in _EYES)
+        self.register_buffer(
+            "eyes", torch.stack((left - right, (left + right) / 2)), persistent=False
+        )
+        turns = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, -1.0, 1.0, 0.0]])
+        self.register_buffer("turns", turns, persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
         """(N, L, 2) to (N, 2 L)."""
@@ -98,17 +121,14 @@ class Shape(nn.Module):
         out: Tensor = (level - self.mean) / self.deviation
         return out
 
-    @staticmethod
-    def level(points: Tensor) -> Tensor:
+    def level(self, points: Tensor) -> Tensor:
         """(N, L, 2) to (N, 2 L): eyes level, in sizes of the face from the middle of the eyes."""
-        right = points[:, list(RIGHT_EYE_CORNERS)].mean(dim=1)
-        left = points[:, list(LEFT_EYE_CORNERS)].mean(dim=1)
-        across = functional.normalize(left - right, dim=-1, eps=0.05)
-        x, y = (points - (left + right)[:, None] / 2).unbind(dim=-1)
-        cos, sin = across[:, :1], across[:, 1:]
-        level = torch.stack((x * cos + y * sin, y * cos - x * sin), dim=-1)
-        size = level.square().sum(dim=-1).mean(dim=1).clamp(min=0.01).sqrt()
-        return (level / size[:, None, None]).flatten(1)
+        across, middle = torch.split(self.eyes @ points, 1, dim=1)
+        turn = (unit(across, least=0.05) @ self.turns).reshape(-1, 2, 2)
+        level = ((points - middle) @ turn).flatten(1)
+        size = torch.linalg.vector_norm(level, dim=1, keepdim=True) * self.eyes.shape[1] ** -0.5
+        out: Tensor = level / size.clamp(min=0.1)
+        return out
 
 
 class Heads(nn.Module):
@@ -222,7 +242,7 @@ class Heads(nn.Module):
         return {
             "blendshapes": torch.sigmoid(self.out["blendshapes"](x)),
             "eyes": self.out["eyes"](x).reshape(-1, 2, 2),
-            "embedding": functional.normalize(self.out["embedding"](x), dim=-1),
+            "embedding": unit(self.out["embedding"](x)),
         }
 
     def _scaled(self, values: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """From what the network says in a crop to the axes of `Expression`."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +25,7 @@ def head_in_picture(head: FloatArray, roll: float) -> NDArray[np.float64]:
         head: (3, 3) rotation in the crop's axes, y up, z toward the camera.
         roll: of the crop, radians, clockwise as seen.
     """
-    cos, sin = np.cos(roll), np.sin(roll)
+    cos, sin = math.cos(roll), math.sin(roll)
     turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
     return np.asarray(turn @ head.astype(np.float64))
 

@@ -45,6 +45,7 @@ class PointDetail(nn.Module):
         widths = encoder.stem_widths
         if len(widths) <= MIDDLE:
             raise ConfigError(f"the stem needs {MIDDLE + 1} stages or more, it has {len(widths)}")
+        self.landmarks = config.landmarks
         self.fine = nn.Conv2d(widths[FINE], config.fine_dim, 1)
         self.middle = nn.Conv2d(widths[MIDDLE], config.middle_dim, 1)
         seen = len(AROUND) * config.fine_dim + config.middle_dim
@@ -55,7 +56,8 @@ class PointDetail(nn.Module):
         # The points stay where they are at first.
         nn.init.trunc_normal_(each[..., 2:], std=config.detail_hidden_dim**-0.5)
         self.out = nn.Parameter(each)
-        square = 2 ** (FINE + 1) / encoder.size
+        self.sides = tuple(encoder.size // 2 ** (stage + 1) for stage in (FINE, MIDDLE))
+        square = 1 / self.sides[0]
         self.register_buffer("around", square * torch.tensor(AROUND), persistent=False)
 
     def forward(self, points: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -68,30 +70,30 @@ class PointDetail(nn.Module):
         Returns:
             (N, L, 2) how far each is to move, and (N, L * detail_dim) how it looks there.
         """
-        count, landmarks = points.shape[:2]
-        places = points.detach()
-        around = (places[:, :, None] + self.around).reshape(count, -1, 2)
-        fine = _looked_up(self.fine(maps[FINE]), around).reshape(count, landmarks, -1)
-        middle = _looked_up(self.middle(maps[MIDDLE]), places)
+        places, landmarks = points.detach(), self.landmarks
+        picture = torch.arange(points.shape[0], device=points.device)[:, None]
+        around = (places[:, :, None] + self.around).reshape(-1, landmarks * len(AROUND), 2)
+        fine = _looked_up(self.fine(maps[FINE]), around, self.sides[0], picture)
+        fine = fine.reshape(-1, landmarks, len(AROUND) * self.fine.out_channels)
+        middle = _looked_up(self.middle(maps[MIDDLE]), places, self.sides[1], picture)
         x = functional.gelu(self.hidden(torch.cat((fine, middle), dim=-1)) + self.which)
         told = (x.transpose(0, 1) @ self.out).transpose(0, 1)
         return REACH * told[..., :2], told[..., 2:].flatten(1)
 
 
-def _looked_up(features: Tensor, places: Tensor) -> Tensor:
-    """(N, P, C) of features (N, C, s, s) at places (N, P, 2) in sides of the crop, interpolated
-    between the four nearest squares; outside the edge counts.
+def _looked_up(features: Tensor, places: Tensor, side: int, picture: Tensor) -> Tensor:
+    """(N, P, C) of features (N, C, side, side) at places (N, P, 2) in sides of the crop,
+    interpolated between the four nearest squares; outside the edge counts. ``picture`` (N, 1)
+    numbers the pictures.
 
-    Written out: onnxruntime's own operator for this takes four times as long.
+    Written out: onnxruntime's own operator for this takes four times as long. So would asking the
+    features for their shape, whenever it runs.
     """
-    count, width, side = features.shape[:3]
-    rows = features.permute(0, 2, 3, 1).reshape(-1, width)
+    rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
     within = (places * side - 0.5).clamp(0.0, side - 1.0)
     corner = within.floor().clamp(max=side - 2.0)
-    beyond = within - corner
-    right, down = beyond[..., :1], beyond[..., 1:]
-    picture = torch.arange(count, device=features.device)[:, None] * side * side
-    first = (corner[..., 1] * side + corner[..., 0]).long() + picture
+    right, down = torch.split(within - corner, 1, dim=-1)
+    first = (corner[..., 1] * side + corner[..., 0]).long() + picture * side**2
     upper = _between(rows[first], rows[first + 1], right)
     lower = _between(rows[first + side], rows[first + side + 1], right)
     return _between(upper, lower, down)

@@ -1,6 +1,8 @@
 """What the expression network says of one crop, placed in the picture it was cut from."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,23 +24,29 @@ class Reading:
     own: Crop
     """The crop that the landmarks ask for."""
 
-    @property
+    @cached_property
     def box(self) -> FloatArray:
         """(4,) left, top, right, bottom of the landmarks in pixels."""
         return np.concatenate([self.landmarks.min(0), self.landmarks.max(0)])
 
-    @property
+    @cached_property
     def confidence(self) -> float:
         """0..1; 0 where the numbers are not those of a face."""
         value = float(self.output.confidence[0])
-        return value if np.isfinite(value) and np.isfinite(self.landmarks).all() else 0.0
+        return value if math.isfinite(value) and _finite(self.landmarks) else 0.0
 
 
 def reading_of(crop: Crop, output: ModelOutput) -> Reading:
     """Place the output (of one row) of a crop in its picture."""
     landmarks = crop.to_frame(output.landmarks[0] * np.float32(crop.size))
-    own = crop_around(landmarks, size=crop.size) if np.isfinite(landmarks).all() else crop
+    own = crop_around(landmarks, size=crop.size) if _finite(landmarks) else crop
     return Reading(crop=crop, output=output, landmarks=landmarks, own=own)
+
+
+def _finite(numbers: FloatArray) -> bool:
+    """Whether all are finite: so is their sum, then, for places are far smaller than numbers may
+    get."""
+    return math.isfinite(numbers.sum(dtype=np.float64))
 
 
 def expression_of(reading: Reading, frame: Frame) -> Expression:

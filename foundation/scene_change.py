@@ -1,5 +1,7 @@
 """Tells a cut in a film from motion within a shot."""
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,10 +40,16 @@ class SceneChange:
 
 
 def _cells(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    height, width = picture.shape[:2]
-    points = GRID * SAMPLES
-    rows = ((np.arange(points) + 0.5) * height / points).astype(int)
-    columns = ((np.arange(points) + 0.5) * width / points).astype(int)
+    rows, columns = (_places(length) for length in picture.shape[:2])
     # Green stands for brightness; all three would take twice as long.
     grey = picture[rows[:, None], columns, 1].astype(np.float32)
     return np.asarray(grey.reshape(GRID, SAMPLES, GRID, SAMPLES).mean(axis=(1, 3)))
+
+
+@functools.lru_cache(maxsize=8)
+def _places(length: int) -> NDArray[np.intp]:
+    """Pixels that are looked at along a side of a picture."""
+    points = GRID * SAMPLES
+    places = ((np.arange(points) + 0.5) * length / points).astype(np.intp)
+    places.flags.writeable = False
+    return places

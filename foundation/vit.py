@@ -155,9 +155,13 @@ class Encoder(nn.Module):
         maps = self.stem(pixels)
         return self.attended(maps[-1]), maps
 
+    def started(self, features: Tensor) -> Tensor:
+        """Tokens (N, T, dim) of what the stem gives, each of them telling its place."""
+        return features.flatten(2).transpose(1, 2) + self.positions
+
     def attended(self, features: Tensor, masks: Tensor | None = None) -> Tensor:
         """The tokens (N, K, dim) of what the stem gives (N, dim, S / patch, S / patch)."""
-        x = features.flatten(2).transpose(1, 2) + self.positions
+        x = self.started(features)
         if masks is not None:
             x = x.gather(1, visible_indices(masks)[..., None].expand(-1, -1, x.shape[-1]))
         for block in self.blocks:

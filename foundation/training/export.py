@@ -19,7 +19,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from freeavatar.foundation.config import ExpressionConfig
@@ -32,6 +32,7 @@ from freeavatar.foundation.vit import ConvolutionBlock, ResidualBlock
 
 from . import checkpoints
 from .loop import BEST
+from .runtime_form import DOMAIN, RuntimeForm
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -89,7 +90,7 @@ def export_network(
     size = net.config.encoder.size
     example = torch.randint(0, 256, (2, size, size, 3), dtype=torch.uint8)
     names = list(ExpressionOutput._fields)
-    folded = _Tuple(folded_network(net))
+    folded = RuntimeForm(folded_network(net))
     part = path.with_name(path.name + ".part")
     with warnings.catch_warnings():
         # The exporter says at each call that a newer one exists; this one keeps the graph plain.
@@ -102,6 +103,7 @@ def export_network(
             output_names=names,
             dynamic_axes={name: {0: "n"} for name in ("crop", *names)},
             opset_version=OPSET,
+            custom_opsets={DOMAIN: 1},
             dynamo=False,
         )
     model = onnx.load(part)
@@ -117,17 +119,6 @@ def export_network(
     result = _checked(net, part, path, crops, HALF_TOLERANCE if half else TOLERANCE)
     part.replace(path)
     return result
-
-
-class _Tuple(nn.Module):
-    """The exporter takes plain tuples."""
-
-    def __init__(self, net: ExpressionNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.net(crops))
 
 
 def folded_network(net: ExpressionNet) -> ExpressionNet:

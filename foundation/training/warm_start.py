@@ -24,6 +24,7 @@ from freeavatar.foundation.vit import ConvolutionBlock, ResidualBlock, normalise
 
 from . import checkpoints
 from .loop import BEST
+from .runtime_form import ATTENTION
 
 _EXPORTED = "net."
 _READING = "heads.meaning.0.weight"
@@ -108,13 +109,19 @@ def _exported(path: Path) -> tuple[dict[str, Tensor], Mapping[str, Any], int]:
 
 def _named_by_bias(graph: onnx.GraphProto, held: Mapping[str, Any]) -> dict[str, Any]:
     """Weights of linear maps: the exporter turned them over and named only their biases."""
+    adding = [node for node in graph.node if node.op_type in ("Add", ATTENTION)]
     biased = {
         part: name
-        for node in graph.node
-        if node.op_type == "Add"
+        for node in adding
         for part in node.input
         for name in node.input
         if name.startswith(_EXPORTED) and name.endswith(".bias") and part != name
+    }
+    # Queries, keys and values come of one map, whose bias attention adds.
+    biased |= {
+        node.input[0]: biased[node.output[0]]
+        for node in graph.node
+        if node.op_type == "Split" and node.output[0] in biased
     }
     found = {}
     for node in graph.node:

@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from freeavatar.foundation.expression import Frame
 
 FRAMES = 150
@@ -196,9 +199,6 @@ def _theirs(bundle: Path) -> "dict[str, Callable[[Frame], Any]]":
 
 
 def _afresh(frames: "list[Frame]") -> dict[str, Any]:
-    import cv2
-    import numpy as np
-
     from freeavatar.foundation.embedded_reader import EmbeddedReader
     from freeavatar.foundation.expression import Frame
     from freeavatar.foundation.face_finder import FaceFinder
@@ -211,13 +211,26 @@ def _afresh(frames: "list[Frame]") -> dict[str, Any]:
     }
     spent: dict[str, list[float]] = {name: [] for name in todo}
     for frame in frames[:DETECTIONS]:
-        picture = np.asarray(cv2.resize(frame.picture, (WIDTH, HEIGHT)), np.uint8)
-        wide = Frame(picture=picture, index=frame.index, time=frame.time)
+        wide = Frame(picture=_wide(frame.picture), index=frame.index, time=frame.time)
         for name, find in todo.items():
             since = time.process_time()
             find(wide)
             spent[name].append(time.process_time() - since)
     return {name: asdict(Cost.of(times[1:])) for name, times in spent.items()}
+
+
+def _wide(picture: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """The picture in one of `WIDTH` by `HEIGHT`, undistorted, its border repeated beside it."""
+    import cv2
+    import numpy as np
+
+    scale = min(WIDTH / picture.shape[1], HEIGHT / picture.shape[0])
+    wide, high = (max(round(side * scale), 1) for side in picture.shape[1::-1])
+    whole = cv2.resize(picture, (wide, high))
+    left, top = (WIDTH - wide) // 2, (HEIGHT - high) // 2
+    right, bottom = WIDTH - wide - left, HEIGHT - high - top
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.copyMakeBorder(whole, top, bottom, left, right, border), np.uint8)
 
 
 def _frames(clip: Path) -> "Iterator[Frame]":

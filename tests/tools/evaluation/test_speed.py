@@ -6,11 +6,22 @@ from types import ModuleType
 from typing import Any
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from freeavatar.foundation.errors import ReaderError
 from freeavatar.foundation.readers import embedded_is_there
-from freeavatar.tools.evaluation.speed import Cost, Speed, lines, measure, summary
+from freeavatar.tools.evaluation.speed import (
+    HEIGHT,
+    WIDTH,
+    Cost,
+    Speed,
+    _wide,
+    lines,
+    measure,
+    summary,
+)
 
 
 def speed(**other: Any) -> Speed:
@@ -47,6 +58,17 @@ def test_the_table_sets_ours_beside_theirs() -> None:
     assert rows["detection of every face there"] == ["9.00", "12.00"]
     assert text[-2:] == ["import and first frame: 0.91 s", "peak memory: 180 MiB"]
     assert summary(speed())["ratio"] == [0.3, 0.25]
+
+
+@pytest.mark.parametrize("size", [(560, 560), (400, 1000), (720, 1280)])
+def test_faces_are_sought_in_a_wide_picture_that_keeps_their_shape(size: tuple[int, int]) -> None:
+    picture = np.zeros((*size, 3), np.uint8)
+    cv2.circle(picture, (size[1] // 2, size[0] // 2), 100, (255, 255, 255), -1)
+    wide = _wide(picture)
+    assert wide.shape == (HEIGHT, WIDTH, 3)
+    rows, columns = np.nonzero(wide[:, :, 0] > 127)
+    assert np.ptp(rows) == pytest.approx(np.ptp(columns), abs=2)
+    assert np.ptp(rows) == pytest.approx(200 * min(HEIGHT / size[0], WIDTH / size[1]), rel=0.03)
 
 
 def test_without_mediapipe_ours_is_printed_alone() -> None:
