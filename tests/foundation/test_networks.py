@@ -13,7 +13,8 @@ from freeavatar.foundation.config import (
 )
 from freeavatar.foundation.errors import ConfigError
 from freeavatar.foundation.expression_net import ExpressionNet
-from freeavatar.foundation.heads import rotation_from_6d
+from freeavatar.foundation.heads import Shape, rotation_from_6d
+from freeavatar.foundation.landmarks import LANDMARKS, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from freeavatar.foundation.mae import MAE, MAEOutput, from_patches, reconstruction, to_patches
 from freeavatar.foundation.masking import random_masks, visible_indices, visible_pixels
 from freeavatar.foundation.vit import Encoder, normalised
@@ -143,6 +144,21 @@ def test_six_numbers_make_a_rotation() -> None:
     )
     columns = torch.cat([rotations[..., 0], rotations[..., 1]], dim=-1)
     torch.testing.assert_close(rotation_from_6d(columns * 3), rotations, rtol=0, atol=1e-12)
+
+
+def test_the_level_shape_forgets_where_how_large_and_how_tilted_a_face_is() -> None:
+    shape = Shape(len(LANDMARKS))
+    points = torch.rand(3, len(LANDMARKS), 2, generator=torch.Generator().manual_seed(0))
+    level = shape.level(points).reshape(3, -1, 2)
+    turn = torch.tensor([[0.8, 0.6], [-0.6, 0.8]])
+    moved = shape.level(1.7 * points @ turn + torch.tensor([0.4, -2.0])).reshape(3, -1, 2)
+    torch.testing.assert_close(moved, level, rtol=0, atol=1e-5)
+    right, left = (level[:, list(c)].mean(dim=1) for c in (RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS))
+    torch.testing.assert_close(left + right, torch.zeros(3, 2), rtol=0, atol=1e-5)
+    assert (left[:, 0] > 0).all() and left[:, 1].abs().max() < 1e-5
+    torch.testing.assert_close(
+        level.square().sum(dim=-1).mean(dim=1), torch.ones(3), rtol=0, atol=1e-5
+    )
 
 
 def test_the_heads_keep_their_ranges() -> None:
