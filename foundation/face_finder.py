@@ -34,7 +34,7 @@ COARSE = 4
 """Parts of `AREA` at which a picture is looked at for a large face."""
 FILLS = 0.5
 """Least size of such a face, in shorter sides of the picture."""
-LARGE = 0.2
+LARGE = 0.3
 """Least size, in shorter sides of the picture, of a face that is found at that resolution at once
 where the largest is wanted."""
 LARGEST = 2.0

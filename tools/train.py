@@ -204,6 +204,8 @@ def _export(args: argparse.Namespace) -> int:
 
     if args.int8 and not args.calibrate:
         raise TrainingError("--int8 measures ranges on faces: name shards with --calibrate")
+    if args.average_with is not None and not args.calibrate:
+        raise TrainingError("--average-with changes the scales: name shards with --calibrate")
     net, state = load_network(args.run_folder)
     people = []
     facts = export_facts(state, version=metadata.version("freeavatar"))
@@ -215,6 +217,10 @@ def _export(args: argparse.Namespace) -> int:
 
         feed = ShardFeed(FeedOptions(folders=args.calibrate, validated=CALIBRATED))
         people = list(feed.validation())
+        if args.average_with is not None:
+            from freeavatar.foundation.training.weight_average import average_with
+
+            state.facts["averaged"] = average_with(args.average_with, net, people[0].crops)
         state.facts["freed"] = free_embedding(net, feed.plain(FREED))
         state.facts["validation"] = calibrate(net, people)
         state.facts["calibrated"] = True

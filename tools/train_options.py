@@ -107,6 +107,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         help="put each blendshape on its scale by the validation people of these shards",
     )
     parser.add_argument(
+        "--average-with",
+        type=Path,
+        metavar="FILE",
+        help="write the mean of the run and of the weights it went on from (.onnx, or a run)",
+    )
+    parser.add_argument(
         "--int8",
         action="store_true",
         help="make NAME.onnx an eight-bit copy, about twice as fast; the network itself is kept "

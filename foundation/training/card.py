@@ -55,7 +55,7 @@ def _lines(
         f"- Trained on {state.samples:,} pictures in {state.seconds / 3600:.2f} h; pretrained as "
         f"masked autoencoder: {'yes' if facts.get('mae') else 'no'}; contrastive loss: "
         f"{facts.get('contrastive', 'unknown')}",
-        *_start(facts.get("start")),
+        *_start(facts.get("start"), facts.get("averaged")),
         *_readout(facts.get("readout")),
         *_scales(facts),
         f"- Command: `{without_folders(facts.get('command', 'unknown'))}`",
@@ -120,13 +120,16 @@ def _scales(facts: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _start(start: Mapping[str, Any] | None) -> list[str]:
+def _start(start: Mapping[str, Any] | None, averaged: Mapping[str, Any] | None) -> list[str]:
     if not start:
         return []
-    return [
+    lines = [
         f"- Went on from the weights of `{start['file']}`, which had been trained on "
         f"{start['samples']:,} pictures before these"
     ]
+    if averaged:
+        lines.append(f"- Each weight is the mean of the run's and of that in `{averaged['file']}`")
+    return lines
 
 
 def _data(data: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Training that goes on from other weights: nothing is lost on the way through a file."""
 
+import copy
 from pathlib import Path
 
 import onnx
@@ -12,8 +13,13 @@ from freeavatar.foundation.config import EncoderConfig, ExpressionConfig, HeadsC
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.expression_net import ExpressionNet
 from freeavatar.foundation.training.checkpoints import Average, State, save
-from freeavatar.foundation.training.export import export_facts, export_network
+from freeavatar.foundation.training.export import (
+    export_facts,
+    export_network,
+    folded_network,
+)
 from freeavatar.foundation.training.warm_start import start_from
+from freeavatar.foundation.training.weight_average import average_with
 
 torch.set_num_threads(1)
 SMALL = EncoderConfig(
@@ -128,3 +134,26 @@ def test_a_network_for_something_else_is_refused(tmp_path: Path) -> None:
     onnx.save(onnx.helper.make_model(graph), path)
     with pytest.raises(TrainingError, match="not an expression network of ours"):
         start_from(path, ExpressionNet(CONFIG), crops(8))
+
+
+def test_the_mean_of_a_network_and_the_one_it_went_on_from(tmp_path: Path) -> None:
+    """With itself it says the same; with another, its folded weights are halfway."""
+    before = trained_net()
+    path = exported(before, tmp_path)
+    same = copy.deepcopy(before)
+    assert average_with(path, same, crops(32, 77))["samples"] == 1234
+    with torch.no_grad():
+        wanted, found = before(crops(4, 5)), same(crops(4, 5))
+    for name, value in wanted._asdict().items():
+        torch.testing.assert_close(getattr(found, name), value, rtol=0, atol=2e-5, msg=name)
+    torch.manual_seed(3)
+    net = ExpressionNet(CONFIG)
+    net(crops(8, 3))
+    net.eval()
+    own, old = (folded_network(each).state_dict() for each in (net, before))
+    average_with(path, net, crops(32, 77))
+    mean = folded_network(net).state_dict()
+    for name, value in mean.items():
+        if value.is_floating_point():
+            between = (own[name] + old[name]) / 2
+            torch.testing.assert_close(value, between, rtol=0, atol=2e-5, msg=name)
