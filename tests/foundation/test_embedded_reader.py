@@ -238,6 +238,18 @@ def test_faces_are_counted_from_the_left(watched: Callable[..., Watched]) -> Non
         watched(face=0)
 
 
+def test_only_the_largest_face_is_sought_in_a_coarse_look(watched: Callable[..., Watched]) -> None:
+    """A face that was followed, or the second from the left, may be a small one."""
+    run = watched()
+    run.see(draw(blank(), (200, 150)))
+    assert (run.finder.calls, run.finder.large) == (1, 1)
+    run.see(blank())
+    assert run.finder.calls == 2 and run.finder.large == 1
+    numbered = watched(face=2)
+    numbered.see(draw(blank(), (200, 150)))
+    assert (numbered.finder.calls, numbered.finder.large) == (1, 0)
+
+
 def test_pictures_of_their_own(watched: Callable[..., Watched]) -> None:
     run = watched(video=False)
     for place in ((200, 150), (204, 152), (400, 300)):
