@@ -43,8 +43,8 @@ KINDS = ("Conv", "MatMul", "Gemm")
 """Operators with weights; the others stay as they are."""
 PERCENTILE = 99.995
 """Part of what is seen on those pictures that the ranges hold, in percent: a few values beyond them
-are cut, all others are told twice as finely. Under a camera's noise curves then deviate by .0068,
-with ranges that hold everything by .0075 (the same parts in eight bits; .0064 in full precision).
+are cut, all others are told more finely. Under a camera's noise curves then deviate by .0068, with
+ranges that hold everything by .0075 (the same parts in eight bits; .0064 in full precision).
 """
 EXACT = ("/heads/", "/stages.0.", "/stages.1.0/")
 """Parts of the names of the expression network's operators that stay in full precision. The heads

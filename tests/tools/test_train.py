@@ -73,6 +73,11 @@ def test_shards_become_a_network(
         (["expression", "--data", "FACES", "--mae", "y", "--samples", "4", "--out", "x"],
          "y: there is no checkpoint"),
         (["export", "missing", "--out", "x"], "missing: there is no checkpoint"),
+        (["export", "run", "--out", "x", "--int8"], "name shards with --calibrate"),
+        (
+            ["export", "run", "--out", "x", "--average-with", "before.onnx"],
+            "--average-with changes the scales: name shards with --calibrate",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(
