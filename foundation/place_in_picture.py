@@ -10,7 +10,7 @@ from .expression import FloatArray
 
 HALF_VIEW = float(np.tan(np.radians(63.0 / 2)))
 """Every picture is taken to be 63° high, as MediaPipe does, so that both readers agree."""
-EYES_IN_HEAD = (0.0, 0.0262, 0.0347)
+EYES_IN_HEAD = np.array((0.0, 0.0262, 0.0347))
 """Metres from the origin of MediaPipe's canonical face, whose place `Expression.translation` is, to
 the mean of the four eye corners; left, up, forward."""
 
@@ -41,8 +41,11 @@ def translation(
         head: (3, 3) rotation in camera space.
         size: width and height of the picture, pixels.
     """
-    column, row = crop.to_frame(place[None, :2] * np.float32(crop.size))[0]
-    pixel = max(float(place[2]), 1e-3) / crop.side
+    x, y, metres = place.tolist()
+    cos, sin = math.cos(crop.roll) * crop.side, math.sin(crop.roll) * crop.side
+    column = crop.centre[0] + (x - 0.5) * cos - (y - 0.5) * sin
+    row = crop.centre[1] + (x - 0.5) * sin + (y - 0.5) * cos
+    pixel = max(metres, 1e-3) / crop.side
     eyes = (
         (column - size[0] / 2) * pixel,
         (size[1] / 2 - row) * pixel,

@@ -38,6 +38,9 @@ REACH = ((15.0, 40.0),) * len(PARTS)
 """Degrees of the head's turn up to which points correct a part in full, and from which not."""
 
 
+_DEPTH, _SLOPE = np.array(DEPTH), np.array(SLOPE)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PointGains:
     """How apertures and curves go together; belongs to one network."""
@@ -123,11 +126,11 @@ class PointCorrection:
         self._time = time
         if not (straight > 0.0).any():
             return curves
-        seen = straightened(landmarks[None], head[None], np.array(DEPTH), np.array(SLOPE))[0]
+        seen = straightened(landmarks[None], head[None], _DEPTH, _SLOPE)[0]
         beyond = seen - curves @ self._gains.change
         if not np.isfinite(beyond).all():
             return curves
-        weight = straight * float(np.clip(step, 1e-3, LONGEST_STEP))
+        weight = straight * min(max(step, 1e-3), LONGEST_STEP)
         self._known = np.minimum(self._known + weight, MEMORY)
         counted = np.where(self._known < MEETING, self._known, np.maximum(self._known, HELD))
         self._own += (beyond - self._own) * weight / np.maximum(counted, 1e-9)

@@ -1,6 +1,7 @@
 """Tells a cut in a film from motion within a shot."""
 
 import functools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,20 @@ class SceneChange:
     """
 
     def __init__(self) -> None:
-        self._last: NDArray[np.float32] | None = None
+        self._last: tuple[NDArray[np.float32], float] | None = None
 
     def cut(self, picture: NDArray[np.uint8]) -> bool:
         """Whether this picture (H, W, 3) begins another shot; never for the first."""
         cells = _cells(picture)
-        last, self._last = self._last, cells
+        cells -= cells.mean()
+        deviation = math.sqrt(np.vdot(cells, cells) / cells.size)
+        last, self._last = self._last, (cells, deviation)
         if last is None:
             return False
-        deviation, before = float(cells.std()), float(last.std())
+        others, before = last
         if min(deviation, before) < FLAT:
             return before < FLAT and deviation > RICH
-        alike = float(((cells - cells.mean()) * (last - last.mean())).mean())
+        alike = float(np.vdot(cells, others)) / cells.size
         return alike < ALIKE * deviation * before
 
 

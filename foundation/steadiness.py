@@ -40,7 +40,10 @@ _SPREAD = 0.3186 * np.sqrt(np.square(_SIXTH).sum())
 """That quantile of its size, of noise with a standard deviation of 1: a quarter of all normal
 values are within .3186."""
 _QUIETEST, _LOUDEST = LEAST / NOISES * _SPREAD, MOST / NOISES * _SPREAD
-_SCALE = np.array([GLANCE if n.startswith("eyeLook") else 1.0 for n in BLENDSHAPES])
+_MOVES = (
+    NOISES / _SPREAD * np.array([GLANCE if n.startswith("eyeLook") else 1.0 for n in BLENDSHAPES])
+)
+"""Change that is a move, for each unit of that quantile."""
 
 
 class Steadiness:
@@ -71,7 +74,7 @@ class Steadiness:
             self._before = [self._shown]
             return curves
         self._learn(curves)
-        moves = _SCALE * NOISES / _SPREAD * self._quantile
+        moves = _MOVES * self._quantile
         change = curves - self._shown
         part = np.clip(np.square(change / moves), SLOWEST, 1.0)
         self._shown = np.asarray(self._shown + part * change, np.float32)
