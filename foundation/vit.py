@@ -76,6 +76,10 @@ class ResidualBlock(nn.Module):
         return x if visible is None else x * visible.to(x.dtype)
 
 
+NORMALISED = {ConvolutionBlock: "convolution", ResidualBlock: "second"}
+"""Which convolution of each kind of block its normalisation follows."""
+
+
 class Stem(nn.Module):
     """Halves the picture at each stage."""
 

@@ -212,10 +212,9 @@ def open_puppets(
     expressions: int | None,
 ) -> "SampleSource[Any]":
     """The source of ``data puppets``, opened in each process."""
-    from .dataset.expressions import BANK
     from .dataset.puppets import PuppetSource
 
-    return PuppetSource(faces, ict, bundle, cache, split, seed, expressions or BANK)
+    return PuppetSource(faces, ict, bundle, cache, split, seed, expressions)
 
 
 def open_avatars(
@@ -229,9 +228,8 @@ def open_avatars(
 ) -> "SampleSource[Any]":
     """The source of ``data avatars``, opened in each process."""
     from .dataset.avatars import AvatarSource
-    from .dataset.expressions import BANK
 
-    return AvatarSource(synth, bundle, cache, split, seed, bare, expressions or BANK)
+    return AvatarSource(synth, bundle, cache, split, seed, bare, expressions)
 
 
 def _folder(path: Path) -> Path:

@@ -28,7 +28,7 @@ from freeavatar.foundation.expression_model import SIGNATURE
 from freeavatar.foundation.expression_net import ExpressionNet
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.onnx_session import KIND
-from freeavatar.foundation.vit import ConvolutionBlock, ResidualBlock
+from freeavatar.foundation.vit import NORMALISED
 
 from . import checkpoints
 from .loop import BEST
@@ -125,7 +125,7 @@ def folded_network(net: ExpressionNet) -> ExpressionNet:
     """A copy without batch normalisation, which its convolutions now do."""
     net = copy.deepcopy(net).eval()
     for module in net.modules():
-        name = {ConvolutionBlock: "convolution", ResidualBlock: "second"}.get(type(module))
+        name = NORMALISED.get(type(module))
         if name is not None:
             norm = module.norm
             assert isinstance(norm, nn.BatchNorm2d)

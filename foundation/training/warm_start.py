@@ -20,7 +20,7 @@ from torch.nn import functional
 from freeavatar.foundation.errors import TrainingError
 from freeavatar.foundation.expression_net import ExpressionNet
 from freeavatar.foundation.onnx_session import KIND
-from freeavatar.foundation.vit import ConvolutionBlock, ResidualBlock, normalised
+from freeavatar.foundation.vit import NORMALISED, normalised
 
 from . import checkpoints
 from .loop import BEST
@@ -136,7 +136,7 @@ def _unfold(net: ExpressionNet, tensors: Mapping[str, Tensor], crops: Tensor) ->
     """Set each normalisation so that it gives back what it takes away."""
     hooks = []
     for name, module in net.named_modules():
-        part = {ConvolutionBlock: "convolution", ResidualBlock: "second"}.get(type(module))
+        part = NORMALISED.get(type(module))
         if part is not None:
             norm = module.norm
             assert isinstance(norm, nn.BatchNorm2d)

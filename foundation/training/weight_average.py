@@ -16,13 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from freeavatar.foundation.expression_net import ExpressionNet
-from freeavatar.foundation.vit import ConvolutionBlock, ResidualBlock
+from freeavatar.foundation.vit import NORMALISED
 
 from .export import folded_network
 from .warm_start import start_from
-
-_NORMALISED = {ConvolutionBlock: "convolution", ResidualBlock: "second"}
-"""Blocks, and which of their convolutions is normalised."""
 
 
 @torch.no_grad()
@@ -46,7 +43,7 @@ def average_with(path: Path, net: ExpressionNet, crops: Tensor) -> dict[str, Any
     mean = {k: (v + before[k]) / 2 if v.is_floating_point() else v for k, v in own.items()}
     net.load_state_dict(mean, strict=False)
     for name, module in net.named_modules():
-        part = _NORMALISED.get(type(module))
+        part = NORMALISED.get(type(module))
         if part is not None:
             norm = module.norm
             assert isinstance(norm, nn.BatchNorm2d)

@@ -35,27 +35,22 @@ def test_without_the_train_extra_one_line_says_what_to_install(
     assert "needs the package numba; pip install 'freeavatar[train]'" in said
 
 
-def test_data_of_another_seed_is_not_mixed_in(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("seed", "words", "said"),
+    [
+        (3, [], "holds data made with seed 3 instead of 0; use another --out"),
+        (0, ["--expressions", "50"], "holds data made with expressions None instead of 50"),
+    ],
+)
+def test_data_of_another_recipe_is_not_mixed_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int, words: list[str], said: str
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    recipe = {"kind": "avatars", "seed": 3, "unpainted": 0.06}
+    recipe = {"kind": "avatars", "seed": seed, "unpainted": 0.06}
     (out / "manifest.json").write_text(json.dumps({"recipe": recipe}))
-    assert main(["data", "avatars", "--synth", str(tmp_path), "--out", str(out)]) == 1
-    assert "holds data made with seed 3 instead of 0; use another --out" in capsys.readouterr().err
-
-
-def test_data_of_fewer_expressions_is_not_mixed_in(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    recipe = {"kind": "avatars", "seed": 0, "unpainted": 0.06}
-    (out / "manifest.json").write_text(json.dumps({"recipe": recipe}))
-    words = ["data", "avatars", "--synth", str(tmp_path), "--out", str(out), "--expressions", "50"]
-    assert main(words) == 1
-    assert "expressions" in capsys.readouterr().err
+    assert main(["data", "avatars", "--synth", str(tmp_path), "--out", str(out), *words]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_a_wrong_count_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ class AvatarSource:
         split: train, validation or test; only its people appear.
         seed: of the whole source.
         bare: share of the training samples whose head is unpainted.
-        bank: expressions that are drawn from.
+        bank: expressions that are drawn from; None for `BANK`.
 
     Raises:
         ValueError: data is missing.
@@ -66,9 +66,9 @@ class AvatarSource:
         split: str,
         seed: int,
         bare: float = UNPAINTED,
-        bank: int = BANK,
+        bank: int | None = None,
     ) -> None:
-        self._seed, self._split, self._bare, self._bank = seed, split, bare, bank
+        self._seed, self._split, self._bare, self._bank = seed, split, bare, bank or BANK
         self.people = People(synth, cache, split, detector(bundle))
         self.environments = read_environments(synth / "hdri")
 

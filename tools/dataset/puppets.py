@@ -41,7 +41,7 @@ class PuppetSource:
         cache: folder for landmarks and fits.
         split: train, validation or test; only its people appear.
         seed: of the whole source.
-        bank: expressions that are drawn from, 2 or more.
+        bank: expressions that are drawn from, 2 or more; None for `BANK`.
 
     Raises:
         ValueError: data is missing.
@@ -55,9 +55,9 @@ class PuppetSource:
         cache: Path,
         split: str,
         seed: int,
-        bank: int = BANK,
+        bank: int | None = None,
     ) -> None:
-        self._seed, self._split, self._bank = seed, split, bank
+        self._seed, self._split, self._bank = seed, split, bank or BANK
         self.people = PuppetPeople(faces, ict, bundle, cache, split)
         self._ready: OrderedDict[int, Puppet] = OrderedDict()
 
