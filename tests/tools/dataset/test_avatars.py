@@ -228,7 +228,7 @@ def _unpainted(
     """The head that `_shown` paints, seen from the front."""
     monkeypatch.setattr(scenes, "WITH_IRISES", irises)
     monkeypatch.setattr(avatars, "GLARING", glaring)
-    person, view = _somebody(source, "ict"), avatars.random_view(np.random.default_rng())
+    person, view = _somebody(source, "ict"), View(rotation=np.eye(3), distance=0.8)
     make = np.random.default_rng(11)
     return source.shown(person, source.environments[0], make, view, bare=True)
 
