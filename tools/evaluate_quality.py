@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .build_shards import explained
 from .evaluate_clips import cache_folder, clip_paths, measure, open_readers
 from .evaluate_foundation import (
     OURS,
@@ -22,6 +23,7 @@ from .torch_first import import_torch
 if TYPE_CHECKING:
     from freeavatar.foundation.expression import Reader
 
+    from .evaluation.rendered_actors import Actor
     from .evaluation.rendered_tables import RenderedReport
     from .evaluation.report import Section
 
@@ -153,16 +155,32 @@ def rendered_report(args: argparse.Namespace, readers: "Readers") -> "RenderedRe
     from tqdm import tqdm
 
     from .evaluation.known_curves import actor_figures
-    from .evaluation.rendered_actors import actor_names, load_actor, sampled
+    from .evaluation.rendered_actors import sampled
     from .evaluation.rendered_tables import RenderedReport
 
-    moments = sampled(_takes(args), args.frames)
-    names = list(dict.fromkeys(args.actor or actor_names(args.data)))
-    rigs = [load_actor(name) for name in names]
-    steps = 3 * len(readers) * len(rigs)
+    moments, actors = sampled(_takes(args), args.frames), _actors(args)
+    steps = 3 * len(readers) * len(actors)
     with tqdm(desc="rendered actors", total=steps, disable=None, file=sys.stderr) as bar:
-        actors = [actor_figures(rig, moments, readers, tick=bar.update) for rig in rigs]
-    return RenderedReport(actors=actors, readers=list(readers), frames=len(moments.times))
+        figures = [actor_figures(actor, moments, readers, tick=bar.update) for actor in actors]
+    return RenderedReport(actors=figures, readers=list(readers), frames=len(moments.times))
+
+
+def _actors(args: argparse.Namespace) -> "list[Actor]":
+    """The rigs that were named, else all that there are and the test people of the data."""
+    from .evaluation.rendered_actors import actor_names, load_actor
+
+    names = list(dict.fromkeys(args.actor or actor_names(args.data)))
+    actors: list[Actor] = [load_actor(name) for name in names]
+    if args.actor or args.data is None or not (args.data / "synth").is_dir():
+        return actors
+    from freeavatar.foundation.bundle import find_bundle
+
+    from .evaluation.rendered_people import people_actors
+
+    bundle = find_bundle(args.mediapipe_bundle)
+    with explained():
+        people = people_actors(args.data / "synth", bundle, cache_folder(args.cache))
+    return [*actors, *people]
 
 
 def _takes(args: argparse.Namespace) -> list[Path]:

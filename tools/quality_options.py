@@ -8,10 +8,11 @@ from .arguments import whole_number
 from .evaluate_clips import add_clip_options
 
 EPILOG = """\
-Rendered actors: rigs with ARKit's names perform recorded takes, head still and head turning, so
-that every curve is known. Real clips are measured as by `freeavatar eval clips`, the embedding as
-by `freeavatar eval foundation`, where --data names folders for them. The curves of the embedded
-reader are called ours; --weights adds others, MediaPipe always joins.
+Rendered actors: rigs with ARKit's names, and test people where --data has synth/, perform recorded
+takes, head still and head turning, so that every curve is known. Real clips are measured as by
+`freeavatar eval clips`, the embedding as by `freeavatar eval foundation`, where --data names
+folders for them. The curves of the embedded reader are called ours; --weights adds others,
+MediaPipe always joins.
 
 examples:
   freeavatar eval quality --data ../shared/data
@@ -29,7 +30,7 @@ def add_quality_options(p: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         metavar="FOLDER",
-        help="with test-*.tar, or with clips/, rigs/, curves/ and faces/; may be repeated",
+        help="with test-*.tar, or with clips/, rigs/, curves/, synth/ and faces/; may be repeated",
     )
     p.add_argument(
         "--curves",
@@ -43,8 +44,8 @@ def add_quality_options(p: argparse.ArgumentParser) -> None:
         "--actor",
         action="append",
         metavar="RIG",
-        help="rig that performs, may be repeated (default: mannequin, and the rigs of --data whose "
-        "set of ARKit names is complete)",
+        help="rig that performs, may be repeated (default: mannequin, the rigs of --data whose set "
+        "of ARKit names is complete, and test people of --data)",
     )
     p.add_argument(
         "--frames",

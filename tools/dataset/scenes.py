@@ -1,5 +1,6 @@
 """One head in one picture: where it is seen from, what it wears, its light and its background."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -76,6 +77,7 @@ def surface_of(
     make: np.random.Generator,
     *,
     bare: bool = False,
+    worn: Sequence[Piece] | None = None,
 ) -> Surface:
     """A posed head with what it wears, in camera space and in the pixels of the crop.
 
@@ -85,13 +87,15 @@ def surface_of(
         points: (156, 3) face points there.
         seen: the place (3,) that is in the middle of the view, the head's rotation (3, 3) and its
             distance, metres.
-        crop: what the picture shows, of `STORED_SIZE`.
+        crop: what the picture shows, of the size that `photographed` is asked for.
         make: chooses what is worn besides hair.
         bare: without anything on it, not even hair.
+        worn: besides hair, in place of what would be chosen.
     """
     middle, rotation, distance = seen
     head = person.head
-    pieces = [] if bare else [*person.pieces, *_worn(person, make)]
+    chosen = _worn(person, make) if worn is None and not bare else worn or []
+    pieces = [] if bare else [*person.pieces, *chosen]
     vertices = np.concatenate([posed, *(p.vertices for p in pieces)])
     turned = ((vertices - middle) @ rotation.T).astype(np.float32)
     flat, inverse = projected(turned, distance)
@@ -139,6 +143,7 @@ def photographed(
     make: np.random.Generator,
     *,
     brightness: float = BRIGHTNESS,
+    size: int = STORED_SIZE,
 ) -> NDArray[np.uint8]:
     """(S, S, 3) RGB of a surface in random light, in front of a random part of an environment.
 
@@ -147,16 +152,17 @@ def photographed(
         environment: lights it and is behind it.
         make: chooses the light, the exposure and what is behind.
         brightness: linear light, 1 is white, near which the head's mean is brought.
+        size: S, pixels.
     """
     turn = int(make.integers(TURNS))
     light = random_light(environment, turn, make)
-    linear, kind = draw(surface, light, _random_iris(make), STORED_SIZE * FINER)
+    linear, kind = draw(surface, light, _random_iris(make), size * FINER)
     linear = _with_shaded_eyes(linear, kind)
-    behind = background(environment, turn, STORED_SIZE, make)
-    size = (STORED_SIZE, STORED_SIZE)
-    shown = cv2.resize(linear, size, interpolation=cv2.INTER_AREA)
-    there = (kind > 0).astype(np.float32)
-    cover = np.asarray(cv2.resize(there, size, interpolation=cv2.INTER_AREA), np.float32)[..., None]
+    behind = background(environment, turn, size, make)
+    sides = (size, size)
+    shown = cv2.resize(linear, sides, interpolation=cv2.INTER_AREA)
+    there = cv2.resize((kind > 0).astype(np.float32), sides, interpolation=cv2.INTER_AREA)
+    cover = np.asarray(there, np.float32)[..., None]
     bare = np.asarray(shown / np.maximum(cover, 1e-3), np.float32)
     front = to_bytes(_exposed(bare, cover, brightness, make))
     return np.asarray(front * cover + behind * (1 - cover) + 0.5, np.uint8)

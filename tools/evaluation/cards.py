@@ -69,6 +69,8 @@ def block_lines(figures: Mapping[str, Any], *, command: str, machine: str) -> li
         "Motionless: error of a take in which nothing moves.",
         "",
         *_group_table(rendered["mean"], readers),
+        "",
+        *_actor_table(rendered["actors"], readers),
     ]
     if "clips" in figures:
         lines += ["", "Real clips, apertures against MediaPipe's landmarks:", ""]
@@ -83,15 +85,10 @@ def _group_table(mean: Mapping[str, Any], readers: Sequence[str]) -> list[str]:
     titles = [f"{n} {what}" for what in ("correlation", "error") for n in readers]
     lines = _head(["group", "motionless", *titles])
     for group in ("all", *GROUPS):
-        rows = [mean[n][BOTH][group] for n in readers]
-        cells = [_cell(rows[0]["never_moving"])]
-        cells += [_cell(r["correlation"], 2) for r in rows] + [_cell(r["error"]) for r in rows]
-        lines.append(_row([group, *cells]))
+        lines.append(_row([group, *_figures([mean[n][BOTH][group] for n in readers])]))
     for way in (STILL, TURNING):
         rows = [mean[n][way]["all"] for n in readers]
-        cells = [_cell(rows[0]["never_moving"])]
-        cells += [_cell(r["correlation"], 2) for r in rows] + [_cell(r["error"]) for r in rows]
-        lines.append(_row([f"all, head {way}", *cells]))
+        lines.append(_row([f"all, head {way}", *_figures(rows)]))
     dead = [str(sum(map(len, mean[n]["dead"].values()))) for n in readers]
     turn = [_cell(mean[n]["turn"]) for n in readers]
     lines += [
@@ -101,6 +98,21 @@ def _group_table(mean: Mapping[str, Any], readers: Sequence[str]) -> list[str]:
         _row(["resting face turned ±25°, mean move of a channel", *turn]),
     ]
     return lines
+
+
+def _actor_table(actors: Mapping[str, Any], readers: Sequence[str]) -> list[str]:
+    titles = [f"{n} {what}" for what in ("correlation", "error") for n in readers]
+    lines = _head(["actor", "motionless", *titles])
+    for name, actor in actors.items():
+        rows = [actor["readers"][n][BOTH]["all"] for n in readers]
+        lines.append(_row([name, *_figures(rows)]))
+    return lines
+
+
+def _figures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Cells: error of a motionless take, every reader's correlation, every reader's error."""
+    cells = [_cell(rows[0]["never_moving"]), *(_cell(r["correlation"], 2) for r in rows)]
+    return cells + [_cell(r["error"]) for r in rows]
 
 
 def _clip_table(clips: Sequence[Mapping[str, Any]], readers: Sequence[str]) -> list[str]:

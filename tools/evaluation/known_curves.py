@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from freeavatar.animator.calibration import AutomaticNeutral
 from freeavatar.foundation.expression import BLENDSHAPES, Reader
-from freeavatar.rigs.spec import Rig
 
 from .accuracy import Channels, Row, channel_figures
-from .rendered_actors import Moments, head_turns, performed_frames, truth_of
-from .steadiness import TURN, Movement, cross_talk, read_curves, turning
+from .rendered_actors import Actor, Moments, head_turns, resting_turn, truth_of
+from .steadiness import TURN, Movement, cross_talk, read_curves
 from .worst_frames import WorstFrame, worst_frames
 
 Values = NDArray[np.float64]
@@ -49,23 +48,23 @@ class ActorFigures:
 
     name: str
     shown: int
-    """Channels that the rig can show."""
+    """Channels that it can show."""
     readers: Mapping[str, ReaderFigures]
     worst: Sequence[WorstFrame]
     """Of the first reader."""
 
 
 def actor_figures(
-    rig: Rig,
+    actor: Actor,
     moments: Moments,
     readers: Mapping[str, OpenReader],
     *,
     tick: Callable[[], Any] = lambda: None,
 ) -> ActorFigures:
-    """Let a rig perform and every reader read it.
+    """Let an actor perform and every reader read it.
 
     Args:
-        rig: see `rendered_actors.load_actor`.
+        actor: a rig or a person.
         moments: of the takes.
         readers: name to what opens a fresh one; the worst frames are those of the first.
         tick: called after each performance that a reader has read, for progress.
@@ -73,27 +72,27 @@ def actor_figures(
     Raises:
         RenderError: no OpenGL is to be had.
     """
-    truth = truth_of(rig, moments.curves)
+    truth = truth_of(actor, moments.curves)
     rested_truth = without_rest(truth, moments.times)
     heads = {STILL: np.zeros((len(truth), 3)), TURNING: head_turns(len(truth))}
     read: dict[str, dict[str, Values]] = {name: {} for name in readers}
     worst: list[WorstFrame] = []
     for way, head in heads.items():
-        frames = list(performed_frames(rig, moments, head))
+        frames = list(actor.frames(moments, head))
         for i, (name, make) in enumerate(readers.items()):
             read[name][way] = read_curves(iter(frames), make)
             if i == 0:
                 rested = without_rest(read[name][way], moments.times)
-                worst += worst_frames(rig.name, way, frames, rested_truth, rested)
+                worst += worst_frames(actor.name, way, frames, rested_truth, rested)
             tick()
-    resting = list(turning(rig))
+    resting = list(actor.frames(*resting_turn()))
     figures = {}
     for name, make in readers.items():
         turns = _turns(read_curves(iter(resting), make))
         figures[name] = reader_figures(truth, read[name], moments.times, turns)
         tick()
     shown = int(np.isfinite(truth).all(axis=0).sum())
-    return ActorFigures(name=rig.name, shown=shown, readers=figures, worst=worst)
+    return ActorFigures(name=actor.name, shown=shown, readers=figures, worst=worst)
 
 
 def reader_figures(
@@ -102,7 +101,7 @@ def reader_figures(
     """Figures of what a reader read.
 
     Args:
-        truth: (T, 52) curves, NaN in the channels that the rig cannot show.
+        truth: (T, 52) curves, NaN in the channels that the actor cannot show.
         read: `STILL` and `TURNING` to curves (T, 52) as they were read, NaN without a face.
         times: (T,) seconds.
         turn: of the resting face.

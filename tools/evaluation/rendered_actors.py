@@ -1,4 +1,6 @@
-"""Rigs that perform recorded ARKit takes before a camera: pictures whose curves are known exactly.
+"""Actors that perform recorded ARKit takes: pictures whose curves are known exactly.
+
+Rigs are here, textured people in `rendered_people`.
 
 Every control that stands for one ARKit shape takes that shape's curve; all others rest. The eyes
 turn as the eyeLook curves say, so that a picture shows nothing that is not in the curves.
@@ -8,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +27,15 @@ from freeavatar.rigs.rendering import Renderer
 from freeavatar.rigs.spec import Rig, RigFrame
 from freeavatar.tools.dataset.expressions import eyes_of
 
-from .steadiness import GAZE, PICTURE_SIZE, TURN
+from .steadiness import GAZE, TURN
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 log = logging.getLogger(__name__)
 
+PICTURE_SIZE = 480
+"""Pixels a side of a rendered rig."""
 MOVES = 1e-6
 """Metres; a control that moves no vertex farther shows nothing."""
 NOD = 8
@@ -93,7 +98,59 @@ def _complete(path: Path) -> bool:
     return rig.mesh is not None and name_map(rig).complete
 
 
-def load_actor(name: str) -> Rig:
+class Actor(Protocol):
+    """Who performs curves before a camera that stands still."""
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+
+    @property
+    def shown(self) -> Mask:
+        """(52,) the channels that can be seen."""
+
+    def frames(self, moments: Moments, head: Values) -> Iterator[Frame]:
+        """Pictures of a performance.
+
+        Args:
+            moments: whose curves are performed.
+            head: (T, 3) yaw, pitch, roll, radians.
+        """
+
+
+@dataclass(frozen=True)
+class RigActor:
+    """A rig, in the preview's light; see `load_actor`."""
+
+    rig: Rig
+
+    @property
+    def name(self) -> str:
+        """The rig's."""
+        return self.rig.name
+
+    @property
+    def shown(self) -> Mask:
+        """See `shown_channels`."""
+        return shown_channels(self.rig)
+
+    def frames(self, moments: Moments, head: Values) -> Iterator[Frame]:
+        """Pictures (`PICTURE_SIZE` a side), see `Actor`.
+
+        Raises:
+            RenderError: no OpenGL is to be had.
+        """
+        values = control_values(self.rig, moments.curves)
+        with Renderer(self.rig, size=(PICTURE_SIZE, PICTURE_SIZE)) as renderer:
+            for i, curves in enumerate(moments.curves):
+                eyes = np.zeros((2, 3), np.float32)
+                eyes[:, :2] = eyes_of(curves)
+                time, turn = float(moments.times[i]), head[i].astype(np.float32)
+                pose = RigFrame(index=i, time=time, values=values[i], head=turn, eyes=eyes)
+                yield Frame(picture=renderer.picture(pose), index=i, time=time)
+
+
+def load_actor(name: str) -> RigActor:
     """A rig that performs.
 
     Raises:
@@ -105,7 +162,7 @@ def load_actor(name: str) -> Rig:
             f"rig {rig.name} cannot perform ARKit curves, whose names its controls lack: "
             "choose another --actor"
         )
-    return rig
+    return RigActor(rig)
 
 
 def shown_channels(rig: Rig) -> Mask:
@@ -120,9 +177,18 @@ def shown_channels(rig: Rig) -> Mask:
     return shown
 
 
-def truth_of(rig: Rig, curves: FloatArray) -> Values:
-    """Curves (T, 52) as far as the rig shows them; NaN in the channels that it cannot show."""
-    return np.where(shown_channels(rig), curves.astype(np.float64), np.nan)
+def truth_of(actor: Actor, curves: FloatArray) -> Values:
+    """Curves (T, 52) as far as an actor shows them; NaN in the channels that cannot be seen."""
+    return np.where(actor.shown, curves.astype(np.float64), np.nan)
+
+
+def resting_turn() -> tuple[Moments, Values]:
+    """A resting face that turns from one side to the other, a degree a frame: moments and head;
+    straight ahead is frame number `TURN`."""
+    yaw = np.radians(np.arange(-TURN, TURN + 1))
+    curves = np.zeros((len(yaw), len(BLENDSHAPES)), np.float32)
+    head = np.stack([yaw, np.zeros_like(yaw), np.zeros_like(yaw)], axis=1)
+    return Moments(times=np.arange(len(yaw)) / 30.0, curves=curves), head
 
 
 def head_turns(count: int) -> Values:
@@ -131,29 +197,6 @@ def head_turns(count: int) -> Values:
     frames = 2 * np.pi * np.arange(count)
     yaw, pitch = TURN * np.sin(frames / TURN_FRAMES), NOD * np.sin(frames / NOD_FRAMES)
     return np.asarray(np.radians(np.stack([yaw, pitch, np.zeros(count)], axis=1)))
-
-
-def performed_frames(rig: Rig, moments: Moments, head: Values) -> Iterator[Frame]:
-    """Pictures (`PICTURE_SIZE` a side) of a rig performing.
-
-    Args:
-        rig: see `load_actor`.
-        moments: whose curves it performs.
-        head: (T, 3) yaw, pitch, roll, radians.
-
-    Raises:
-        RenderError: no OpenGL is to be had.
-    """
-    values = control_values(rig, moments.curves)
-    with Renderer(rig, size=(PICTURE_SIZE, PICTURE_SIZE)) as renderer:
-        for i, curves in enumerate(moments.curves):
-            eyes = np.zeros((2, 3), np.float32)
-            eyes[:, :2] = eyes_of(curves)
-            time = float(moments.times[i])
-            pose = RigFrame(
-                index=i, time=time, values=values[i], head=head[i].astype(np.float32), eyes=eyes
-            )
-            yield Frame(picture=renderer.picture(pose), index=i, time=time)
 
 
 def control_values(rig: Rig, curves: FloatArray) -> FloatArray:

@@ -16,10 +16,10 @@ from .worst_frames import worst_sheet
 
 WAYS = (STILL, TURNING, BOTH)
 NOTE = (
-    "Rigs with ARKit's names perform recorded takes, so that every curve is known. The resting "
-    "face that `freeavatar drive` estimates on the way is taken out of all readers and of what is "
-    "performed alike (the recorded actor's own rest is in his curves); channels that a rig cannot "
-    "show are left out, and so are frames in which a reader found no face."
+    "Rigs with ARKit's names, and people kept for tests, perform recorded takes, so that every "
+    "curve is known. The resting face that `freeavatar drive` estimates on the way is taken out of "
+    "all readers and of what is performed alike (the recorded actor's own rest is in his curves); "
+    "channels that an actor cannot show are left out, and so are frames without a found face."
 )
 
 

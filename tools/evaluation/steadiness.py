@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED, Expression, Frame, Reader
-from freeavatar.rigs.rendering import Renderer
-from freeavatar.rigs.spec import Rig, RigFrame
 
 Values = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -19,10 +17,6 @@ STILL_FRAMES, SETTLING = 50, 10
 """Pictures of the still face, and those at the start in which a tracking reader may settle."""
 TURN = 25
 """Degrees to each side, in steps of one degree a frame."""
-PICTURE_SIZE = 480
-"""Pixels a side of the rendered head."""
-
-
 GAZE = np.array([name.startswith("eyeLook") for name in BLENDSHAPES])
 """(52,) the channels that follow the direction of the eyes."""
 
@@ -90,20 +84,6 @@ def with_noise(picture: Picture, frames: int = STILL_FRAMES, seed: int = 0) -> I
         noise = make.normal(0.0, NOISE, picture.shape)
         noisy = np.clip(np.round(picture + noise), 0, 255).astype(np.uint8)
         yield Frame(picture=noisy, index=i, time=i / 30.0)
-
-
-def turning(rig: Rig, degrees: int = TURN) -> Iterator[Frame]:
-    """A rig at rest that turns its head from one side to the other; straight ahead is frame
-    number ``degrees``.
-
-    Raises:
-        RenderError: the rig has no mesh, or no OpenGL is to be had.
-    """
-    with Renderer(rig, size=(PICTURE_SIZE, PICTURE_SIZE)) as renderer:
-        for i, yaw in enumerate(range(-degrees, degrees + 1)):
-            head = np.array([np.radians(yaw), 0.0, 0.0], np.float32)
-            pose = RigFrame(index=i, time=i / 30.0, values=rig.neutral, head=head)
-            yield Frame(picture=renderer.picture(pose), index=i, time=i / 30.0)
 
 
 def read_curves(frames: Iterator[Frame], open_one: Callable[[], Reader]) -> Values:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from freeavatar.foundation.expression import BLENDSHAPES, Frame
 from freeavatar.rigs import registry
 
-from .steadiness import PICTURE_SIZE, TURN, turning
+from .rendered_actors import PICTURE_SIZE, RigActor, resting_turn
+from .steadiness import TURN
 
 if TYPE_CHECKING:
     from freeavatar.tools.dataset.puppeteer import Puppet
@@ -42,7 +43,7 @@ def turning_faces(
         rigs += [str(data / "rigs" / name) for name in RIGS if (data / "rigs" / name).is_file()]
     for name in rigs:
         rig = registry.load(name)
-        yield rig.name, list(turning(rig))
+        yield rig.name, list(RigActor(rig).frames(*resting_turn()))
     if data is not None and bundle is not None:
         yield from _portraits(data, bundle, cache)
 

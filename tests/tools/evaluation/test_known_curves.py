@@ -19,7 +19,7 @@ from freeavatar.tools.evaluation.known_curves import (
     reader_figures,
     without_rest,
 )
-from freeavatar.tools.evaluation.rendered_actors import Moments
+from freeavatar.tools.evaluation.rendered_actors import Moments, RigActor
 from freeavatar.tools.evaluation.rendered_tables import RenderedReport
 from freeavatar.tools.evaluation.steadiness import TURN
 
@@ -114,7 +114,7 @@ def test_a_rig_performs_and_is_read_by_every_reader() -> None:
     rig = registry.load("mannequin")
     readers = {"half": lambda: Knowing(0.5 * curves), "blind": lambda: Knowing(None)}
     done: list[int] = []
-    actor = actor_figures(rig, moments, readers, tick=lambda: done.append(1))
+    actor = actor_figures(RigActor(rig), moments, readers, tick=lambda: done.append(1))
     assert actor.name == "mannequin" and actor.shown == 52 and len(done) == 6
     half, blind = actor.readers["half"], actor.readers["blind"]
     assert half.found == 1.0 and blind.found == 0.0

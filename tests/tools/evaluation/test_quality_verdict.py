@@ -37,16 +37,10 @@ def figures() -> dict[str, Any]:
     ours = reader(0.7, 0.04)
     ours["both"] = {**ours["both"], "brows": row(0.5, 0.07), "tongue": row(0.5, None)}
     ours["dead"] = {"hero": ["cheekPuff", "jawForward"]}
+    mean = {"ours": ours, "combined": reader(0.7, 0.04), "mediapipe": reader(0.3, 0.08)}
+    hero = {"readers": {**mean, "ours": reader(0.6, 0.051)}}
     return {
-        "rendered": {
-            "frames": 120,
-            "actors": {"hero": {}},
-            "mean": {
-                "ours": ours,
-                "combined": reader(0.7, 0.04),
-                "mediapipe": reader(0.3, 0.08),
-            },
-        },
+        "rendered": {"frames": 120, "actors": {"hero": hero}, "mean": mean},
         "clips": {
             "heads": ["ict_face_53"],
             "clips": [clip("emotions_pexels", 0.92, 0.95, 0.91), clip("smile", 0.8, 0.95, 0.9)],
@@ -113,6 +107,7 @@ def test_tables_replace_what_stood_between_the_markers(
     assert text.startswith(f"# Card\n\n{BEGIN}\n") and text.endswith(f"{END}\n\n## Limits\n")
     assert "old" not in text and text.count("| brows |") == 1
     assert "| brows | 0.060 | 0.50 | 0.70 | 0.30 | 0.070 | 0.040 | 0.080 |" in text
+    assert "| hero | 0.060 | 0.60 | 0.70 | 0.30 | 0.051 | 0.040 | 0.080 |" in text
     assert "| dead channels, all actors | 2 | 0 | 0 |" in text
     assert "| smile | 0.80 | 0.95 | 0.90 | 1.00 | 1.00 | 1.00 |" in text
     assert "| smile | 0.0030 | 0.0010 | 0.0030 | 0.010 | 0.010 | 0.010 |" in text

@@ -15,17 +15,18 @@ from freeavatar.rigs.blendshapes import unit_weights
 from freeavatar.rigs.errors import RigError
 from freeavatar.rigs.spec import Rig
 from freeavatar.tools.evaluation.rendered_actors import (
+    PICTURE_SIZE,
     Moments,
+    RigActor,
     actor_names,
     control_values,
     head_turns,
     load_actor,
-    performed_frames,
+    resting_turn,
     sampled,
     shown_channels,
     truth_of,
 )
-from freeavatar.tools.evaluation.steadiness import PICTURE_SIZE
 from freeavatar.tools.inputs import DEMO_TAKE
 
 JAW, CLOSE, SMILE = (
@@ -72,7 +73,7 @@ def test_a_channel_whose_control_moves_nothing_is_not_shown(mannequin: Rig) -> N
     stiff = replace(mannequin, mesh=replace(mannequin.mesh, deltas=deltas))
     # The eyes have joints: they look without a control.
     assert [BLENDSHAPES[i] for i in np.flatnonzero(~shown_channels(stiff))] == ["mouthSmileLeft"]
-    truth = truth_of(stiff, np.full((2, 52), 0.5, np.float32))
+    truth = truth_of(RigActor(stiff), np.full((2, 52), 0.5, np.float32))
     assert np.isnan(truth[:, SMILE]).all()
     assert (np.delete(truth, SMILE, axis=1) == 0.5).all()
 
@@ -93,7 +94,7 @@ def test_pictures_show_the_curves_and_the_turned_head(mannequin: Rig) -> None:
     moments = Moments(times=np.arange(4) * 2.0, curves=curves)
     head = np.zeros((4, 3))
     head[3, 0] = np.radians(20)
-    frames = list(performed_frames(mannequin, moments, head))
+    frames = list(RigActor(mannequin).frames(moments, head))
     assert [f.time for f in frames] == [0.0, 2.0, 4.0, 6.0]
     still, jaw, look, turned = (f.picture.astype(int) for f in frames)
     assert still.shape == (PICTURE_SIZE, PICTURE_SIZE, 3)
@@ -107,6 +108,13 @@ def test_the_head_turns_slowly_to_both_sides() -> None:
     assert turns[:, 0].max() == pytest.approx(25, abs=0.2) == -turns[:, 0].min()
     assert np.abs(turns[:, 1]).max() < 10
     assert np.abs(np.diff(turns, axis=0)).max() < 4
+
+
+def test_a_resting_face_turns_by_a_degree_a_frame_and_is_straight_in_the_middle() -> None:
+    moments, head = resting_turn()
+    assert (moments.curves == 0).all() and (np.diff(moments.times) > 0).all()
+    assert np.degrees(head[:, 0]) == pytest.approx(np.arange(-25, 26))
+    assert (head[25] == 0).all() and (head[:, 1:] == 0).all()
 
 
 def test_rigs_that_can_perform_are_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,5 +138,5 @@ def test_the_shared_rigs_with_complete_names_perform(shared: Path) -> None:
     }
     tongue = BLENDSHAPES.index("tongueOut")
     for name in ("facecap_generic", "ict_face_53"):
-        shown = shown_channels(load_actor(str(shared / "rigs" / f"{name}.glb")))
+        shown = load_actor(str(shared / "rigs" / f"{name}.glb")).shown
         assert shown.sum() == 51 and not shown[tongue]
