@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from .muon import Muon
+from .precision import bfloat16_pays
 
 _FREE = ("positions", "token")
 """Ends of the names of parameters that are not drawn to zero, beside biases and norms."""
@@ -86,5 +87,14 @@ def optimisers(
         torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), foreach=True)
     ]
     if matrices:
-        parts.append(Muon(matrices.values(), lr=rate, weight_decay=weight_decay))
+        parts.append(_muon(list(matrices.values()), rate, weight_decay))
     return Together(parts)
+
+
+def _muon(matrices: list[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """torch's, in bfloat16, where that pays; it takes half the time of ours there."""
+    if matrices[0].is_cuda or bfloat16_pays():
+        return torch.optim.Muon(
+            matrices, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+        )
+    return Muon(matrices, lr=rate, weight_decay=weight_decay)
