@@ -7,9 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from freeavatar.foundation.apertures import SHARES
-from freeavatar.foundation.expression import SWAPPED
+from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED
 from freeavatar.foundation.heads import ExpressionOutput
 from freeavatar.foundation.landmarks import LANDMARKS
+
+SEEN_FIRST = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthSmileRight")
+"""Channels whose errors people see before all others: they count twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +194,8 @@ def weighted_sum(losses: dict[str, Tensor], weights: LossWeights) -> Tensor:
 def channel_weights(blendshapes: Tensor) -> Tensor:
     """Weights (52,) by which rare and small channels count like common ones, mean 1.
 
-    Inverse root of each channel's deviation, at most sixfold between any two.
+    Inverse root of each channel's deviation, at most sixfold between any two; then those that are
+    `SEEN_FIRST` doubled.
 
     Args:
         blendshapes: (M, 52) of many training samples, NaN where unknown.
@@ -204,6 +208,7 @@ def channel_weights(blendshapes: Tensor) -> Tensor:
     weights = variance.sqrt().clamp(min=1e-3).rsqrt()
     median = weights.median()
     weights = weights.clamp(median / 2, median * 3)
+    weights[[BLENDSHAPES.index(name) for name in SEEN_FIRST]] *= 2
     return weights / weights.mean()
 
 

@@ -10,6 +10,7 @@ from freeavatar.foundation.expression import BLENDSHAPES, SWAPPED
 from freeavatar.foundation.heads import ExpressionOutput, rotation_from_6d
 from freeavatar.foundation.landmarks import LANDMARKS
 from freeavatar.foundation.training.losses import (
+    SEEN_FIRST,
     LossWeights,
     Targets,
     blendshape_loss,
@@ -113,15 +114,23 @@ def test_rare_channels_weigh_more_within_limits() -> None:
     seen[:, 5] = torch.nan
     weights = channel_weights(seen)
     assert weights.mean().item() == pytest.approx(1.0)
-    assert weights[3] > 1.5 * weights[0]
+    assert weights[3] > 1.5 * weights[2]
     assert weights.max() / weights.min() <= 6.001
     assert torch.isfinite(weights).all()
     error = torch.zeros(1, 52)
     error[0, 3] = 0.1
     common = torch.zeros(1, 52)
-    common[0, 0] = 0.1
+    common[0, 2] = 0.1
     zero = torch.zeros(1, 52)
     assert blendshape_loss(error, zero, weights) > blendshape_loss(common, zero, weights)
+
+
+def test_what_people_see_first_counts_twice() -> None:
+    seen = torch.rand(500, 52, generator=torch.Generator().manual_seed(0))
+    weights = channel_weights(seen)
+    first = torch.tensor([name in SEEN_FIRST for name in BLENDSHAPES])
+    assert first.sum() == 5
+    assert weights[first].mean() == pytest.approx(2 * weights[~first].mean().item(), rel=0.05)
 
 
 def test_lids_and_lips_weigh_threefold() -> None:
