@@ -54,10 +54,16 @@ class Terminal:
         self.shown = ""
         self.shell = subprocess.Popen(
             [shell, "-i"],
-            preexec_fn=lambda: os.login_tty(self.slave),
+            preexec_fn=self._log_in,
             env={**os.environ, "PS1": "prompt> ", "ENV": ""},
         )
         self.wait_for("prompt> ")
+
+    def _log_in(self) -> None:
+        # Tests that are run in the background have inherited that these two are ignored.
+        for key in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(key, signal.SIG_DFL)
+        os.login_tty(self.slave)
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
