@@ -310,7 +310,9 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150
+)
 @given(st.lists(ROWS, max_size=3))
 def test_any_json_is_read_or_refused(tmp_path: Path, rows: list[Any]) -> None:
     path = tmp_path / "t.jsonl"
@@ -323,7 +325,9 @@ def test_any_json_is_read_or_refused(tmp_path: Path, rows: list[Any]) -> None:
     assert all(np.isfinite(frame.values).all() for frame in take.frames)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150
+)
 @given(st.text(alphabet='0123456789:.,;-e\n\r" \0naif', max_size=120))
 def test_any_csv_is_read_or_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t.csv"
@@ -335,7 +339,9 @@ def test_any_csv_is_read_or_refused(tmp_path: Path, text: str) -> None:
     assert all(np.isfinite(frame.values).all() for frame in take.frames)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100
+)
 @given(st.binary(max_size=200))
 def test_any_journal_is_read_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "t.glb.part"

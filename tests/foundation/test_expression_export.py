@@ -120,9 +120,12 @@ def test_the_eight_bit_copy_is_smaller_and_says_nearly_the_same(
 
 
 def test_an_eight_bit_copy_that_loses_too_much_is_not_written(
-    trained: Path, tmp_path: Path
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ranges measured in the dark do not hold for faces."""
+    """Ranges measured in the dark do not hold for faces; how much is lost hangs on the processor
+    that trained the toy, so that here nothing may be."""
+    where = "freeavatar.foundation.training.quantise.MOST_LOST"
+    monkeypatch.setattr(where, {"correlation": 1e-9, "landmarks, px": -1e-9})
     net, state = load_network(trained)
     path = tmp_path / "net_full.onnx"
     export_network(net, path, facts=export_facts(state, version="1"))
